@@ -28,7 +28,7 @@ import shlex
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -182,7 +182,7 @@ def _environment_python() -> Path:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def _one_at_a_time() -> Generator[None]:
     """Hold a lock between processes, given back by the system when a process dies."""
     try:
         connection = sqlite3.connect(LOCK, timeout=LOCK_SECONDS, isolation_level=None)
@@ -196,8 +196,11 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _run(*command: Path | str, hint: str) -> None:
-    if subprocess.run([str(part) for part in command], check=False).returncode:
-        raise InstallError(f"{' '.join(map(str, command))} failed; {hint}")
+    """Run a step quietly; what it said is shown only where it fails."""
+    words = [str(part) for part in command]
+    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise InstallError(f"{' '.join(words)} failed; {hint}\n{done.stderr[-2000:]}")
 
 
 def _say(text: str) -> None:

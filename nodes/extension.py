@@ -1,0 +1,25 @@
+"""The list of nodes that the host asks for."""
+
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import ComfyExtension
+
+from .host import register_models_folder
+from .protect import ProtectImage
+
+
+class FixativeExtension(ComfyExtension):
+    """Everything this pack adds to the host."""
+
+    async def get_node_list(self) -> list[Any]:
+        """The nodes, in the order of the menu."""
+        return [ProtectImage]
+
+
+async def comfy_entrypoint() -> FixativeExtension:
+    """Called by the host once, when it loads the pack."""
+    register_models_folder()
+    return FixativeExtension()

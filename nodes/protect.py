@@ -1,0 +1,191 @@
+"""Protect Image: a batch of pictures against being learnt, in one pass."""
+
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from fixative.perceptual import VisibilityMap, load_visibility_map
+from fixative.protections.base import MAX_STRENGTH, Protected
+from fixative.protector import MAP_OFF, Protector, ProtectSettings
+
+from . import mixtures
+from .convert import (
+    difference_image,
+    join_alpha,
+    map_to_mask,
+    mask_to_engine,
+    split_alpha,
+    to_pil,
+)
+from .host import Progress, codec_of, mixture_files
+from .report import picture_line, report_text
+from .schema import build
+
+TARGETS = ["auto", "low", "mid", "high"]
+STRENGTH_MAPS = ["learned", "lpips", MAP_OFF]
+
+
+class ProtectImage(io.ComfyNode):
+    """Node ``FixativeProtectImage``; ids and the order of widgets never change."""
+
+    @classmethod
+    def define_schema(cls) -> Any:
+        """Describe the node to the host."""
+        return build(
+            io.Schema,
+            node_id="FixativeProtectImage",
+            display_name="Protect Image (Fixative)",
+            category="fixative",
+            description="Changes pictures a little, within a budget you set, so that models which "
+            "see them through this VAE learn something else. Put it last, right before saving, "
+            "and save as PNG.",
+            search_aliases=["protect", "cloak", "immunize", "poison", "anti AI", "FastProtect"],
+            inputs=_inputs(),
+            outputs=_outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Tensor,
+        vae: Any,
+        strength: float,
+        target: str,
+        strength_map: str,
+        mixture: str,
+        mask: Tensor | None = None,
+    ) -> Any:
+        """Protect picture by picture; a stop takes effect between two of them."""
+        pictures, alpha = split_alpha(image)
+        masks = None if mask is None else mask_to_engine(mask, pictures)
+        protector = _protector(vae, ProtectSettings(strength, target, strength_map), mixture)
+        done = _protect_each(protector, pictures, masks, Progress(len(pictures), _node_id(cls)))
+        shares = [1.0] * len(done) if masks is None else masks.flatten(1).mean(1).tolist()
+        return io.NodeOutput(
+            join_alpha(torch.cat([one.image for one in done]), alpha),
+            map_to_mask(torch.cat([one.strength_map for one in done])),
+            difference_image(torch.cat([one.perturbation for one in done])),
+            report_text([one.reports[0] for one in done], shares=shares),
+        )
+
+
+def _protect_each(
+    protector: Protector, pictures: Tensor, masks: Tensor | None, progress: Progress
+) -> list[Protected]:
+    done: list[Protected] = []
+    for i, picture in progress.each(list(pictures)):
+        one = protector.protect(picture[None], mask=None if masks is None else masks[i : i + 1])
+        done.append(one)
+        text = f"{i + 1}/{len(pictures)}: {picture_line(one.reports[0])}"
+        progress.done(i + 1, text, to_pil(one.image[0]))
+    return done
+
+
+def _protector(vae: Any, settings: ProtectSettings, mixture: str) -> Protector:
+    codec = codec_of(vae)
+    chosen = mixtures.choose(mixture, codec.family, mixture_files())
+    visibility = None if settings.strength_map == MAP_OFF else _visibility(settings.strength_map)
+    return Protector(codec, chosen, settings, visibility=visibility)
+
+
+@lru_cache(maxsize=2)
+def _visibility(name: str) -> VisibilityMap:
+    return load_visibility_map(name)
+
+
+def _node_id(node: Any) -> str | None:
+    hidden = getattr(node, "hidden", None)
+    return None if hidden is None else hidden.unique_id
+
+
+def _inputs() -> list[Any]:
+    return [
+        build(
+            io.Image.Input,
+            "image",
+            tooltip="Pictures to protect. A fourth channel (alpha) is kept as it is.",
+        ),
+        build(
+            io.Vae.Input,
+            "vae",
+            tooltip="Through whose eyes the pictures are seen: the VAE of the model family to "
+            "protect against (SD 1.x has a trained mixture). It decides which perturbation fits.",
+        ),
+        build(
+            io.Float.Input,
+            "strength",
+            default=8.0,
+            min=0.0,
+            max=MAX_STRENGTH,
+            step=0.5,
+            tooltip="Largest change of a colour value, in 1/255. 8 is the usual trade-off; more "
+            "protects more and is seen more; 0 changes nothing. Fractions are cut to whole levels.",
+        ),
+        build(
+            io.Combo.Input,
+            "target",
+            options=TARGETS,
+            default="auto",
+            tooltip="The pattern that models shall see instead. auto picks it by how busy the "
+            "picture is; low, mid and high name its repetition.",
+        ),
+        build(
+            io.Combo.Input,
+            "strength_map",
+            options=STRENGTH_MAPS,
+            default="learned",
+            tooltip="Where to press harder or softer, by how visible the change is. learned: fast, "
+            "built in. lpips: the reference, needs the lpips package. off: the same everywhere.",
+        ),
+        build(
+            io.Combo.Input,
+            "mixture",
+            options=mixtures.choices(mixture_files()),
+            default=mixtures.AUTO,
+            tooltip="The trained perturbations. auto takes the one that fits the VAE's family; "
+            "others come from the folder models/fixative.",
+        ),
+        build(
+            io.Mask.Input,
+            "mask",
+            optional=True,
+            tooltip="Where to protect: 1 = fully, 0 = leave as it is. Resized to the pictures; one "
+            "mask for all, or one each. Without a mask everything is protected.",
+        ),
+    ]
+
+
+def _outputs() -> list[Any]:
+    return [
+        build(
+            io.Image.Output,
+            "protected",
+            display_name="image",
+            tooltip="The protected pictures, on exact 8-bit values. Save them without loss.",
+        ),
+        build(
+            io.Mask.Output,
+            "applied_map",
+            display_name="strength map",
+            tooltip="How strongly each place was pressed, 1 = full strength or more.",
+        ),
+        build(
+            io.Image.Output,
+            "difference",
+            display_name="difference ×10",
+            tooltip="After minus before, ten times amplified: grey is no change.",
+        ),
+        build(
+            io.String.Output,
+            "report",
+            display_name="report",
+            tooltip="What was chosen and measured for each picture, and the same as JSON.",
+        ),
+    ]

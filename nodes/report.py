@@ -1,0 +1,51 @@
+"""The report a person reads, with everything in JSON below it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from fixative.protector import PictureReport
+
+
+def report_text(reports: Sequence[PictureReport], *, shares: Sequence[float]) -> str:
+    """A line a picture, a blank line, and the same facts as JSON.
+
+    Args:
+        reports: one a picture.
+        shares: the part of each picture that the mask covers, 0 to 1.
+    """
+    first = reports[0]
+    lines = [
+        f"Fixative: {len(reports)} picture(s), VAE family {first.family}, "
+        f"mixture {first.mixture}, strength {first.strength:g}/255"
+    ]
+    lines += [
+        f"{number}: {picture_line(report, share)}"
+        for number, (report, share) in enumerate(zip(reports, shares, strict=True), start=1)
+    ]
+    facts = [
+        {**report.to_dict(), "masked_share": share}
+        for report, share in zip(reports, shares, strict=True)
+    ]
+    return "\n".join(lines) + "\n\n" + json.dumps({"pictures": facts}, indent=1)
+
+
+def picture_line(report: PictureReport, share: float = 1.0) -> str:
+    """One picture: what was chosen, how much it changed, and what to know about it."""
+    psnr = "no change" if report.psnr is None else f"PSNR {report.psnr:.1f} dB"
+    line = (
+        f"group {report.group}, target {report.target} "
+        f"(entropy {report.entropy:.2f} bits), largest change {report.max_change:.0f}/255, {psnr}"
+    )
+    return f"{line}{_warning(report, share)}"
+
+
+def _warning(report: PictureReport, share: float) -> str:
+    if report.strength == 0:
+        return ". NOT PROTECTED: strength is 0"
+    if share == 0:
+        return ". NOT PROTECTED: the mask is empty (a picture without alpha loads with such a mask)"
+    if report.max_change == 0:
+        return ". NOT PROTECTED: nothing changed"
+    return "" if share == 1 else f". Only the masked {share:.0%} of it is protected"

@@ -1,0 +1,32 @@
+"""Picture files: read into 8-bit RGB with everything worth keeping, and written back whole.
+
+This layer speaks Pillow and NumPy; PyTorch is imported only where tensors are asked for.
+"""
+
+from fixative.pictures.atomic import atomic_file, refuse_existing, write_text
+from fixative.pictures.formats import OUTPUT_FORMATS, PICTURE_SUFFIXES, OutputFormat, output_format
+from fixative.pictures.metadata import Metadata
+from fixative.pictures.picture import Picture
+from fixative.pictures.reading import DEFAULT_LIMITS, ReadLimits, read_mask, read_picture
+from fixative.pictures.sheet import check_same_size, comparison_sheet
+from fixative.pictures.writing import SavedPicture, write_picture
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "OUTPUT_FORMATS",
+    "PICTURE_SUFFIXES",
+    "Metadata",
+    "OutputFormat",
+    "Picture",
+    "ReadLimits",
+    "SavedPicture",
+    "atomic_file",
+    "check_same_size",
+    "comparison_sheet",
+    "output_format",
+    "read_mask",
+    "read_picture",
+    "refuse_existing",
+    "write_picture",
+    "write_text",
+]

@@ -1,0 +1,93 @@
+"""``fixative protect``: protect pictures and folders."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fixative.cli.console import MapName, clear_errors
+
+
+class TargetName(str, Enum):
+    """Targets by their pattern repetition."""
+
+    auto = "auto"
+    low = "low"
+    mid = "mid"
+    high = "high"
+
+
+class FormatName(str, Enum):
+    """Output formats."""
+
+    png = "png"
+    webp = "webp"
+    jpeg = "jpeg"
+    webp_lossy = "webp-lossy"
+
+
+def protect(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE...|FOLDER", help="What to protect.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="Folder for the results, which keep their relative paths."),
+    ],
+    strength: Annotated[
+        float, typer.Option("--strength", help="Largest change of a colour, 0 to 32 of 255.")
+    ] = 8.0,
+    target: Annotated[
+        TargetName, typer.Option("--target", help="What the picture is pulled to.")
+    ] = TargetName.auto,
+    strength_map: Annotated[
+        MapName, typer.Option("--strength-map", help="What finds where a change is not seen.")
+    ] = MapName.learned,
+    codec: Annotated[
+        str, typer.Option("--codec", metavar="embedded|FILE", help="The autoencoder to protect by.")
+    ] = "embedded",
+    mixture: Annotated[
+        Path | None,
+        typer.Option("--mixture", help="A mixture file; otherwise the codec's own is found."),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", help="A picture of the same size: white = protect, black = leave."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write a report, with the pull measured (takes longer)."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results that exist.")
+    ] = False,
+    output_format: Annotated[
+        FormatName,
+        typer.Option("--format", help="png and webp keep all; jpeg and webp-lossy weaken it."),
+    ] = FormatName.png,
+    max_megapixels: Annotated[
+        float, typer.Option("--max-megapixels", help="Refuse larger pictures, up to 178.")
+    ] = 64.0,
+) -> None:
+    """Protect pictures; results appear in --out whole or not at all."""
+    with clear_errors():
+        from fixative.batch import EngineChoice  # noqa: PLC0415 - PyTorch loads for seconds
+        from fixative.cli.protect_run import Request, run  # noqa: PLC0415
+        from fixative.protector import ProtectSettings  # noqa: PLC0415
+
+        settings = ProtectSettings(strength, target.value, strength_map.value)
+        request = Request(
+            inputs=tuple(inputs),
+            out=out,
+            engine=EngineChoice(codec, mixture, settings),
+            output=output_format.value,
+            mask=mask,
+            report=report,
+            overwrite=overwrite,
+            max_megapixels=max_megapixels,
+        )
+        code = run(request)
+    raise typer.Exit(code)

@@ -1,0 +1,142 @@
+"""The run behind ``fixative protect``: plan, load, protect, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fixative.batch import (
+    EngineChoice,
+    FileOptions,
+    FileResult,
+    Plan,
+    batch_report,
+    build_protector,
+    check_writable,
+    describe_engine,
+    plan_files,
+    protect_files,
+    write_report,
+)
+from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
+from fixative.cli.summary import print_summary
+from fixative.pictures import ReadLimits, output_format, read_mask, refuse_existing
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the person asked for; names as on the command line."""
+
+    inputs: tuple[Path, ...]
+    out: Path
+    engine: EngineChoice
+    output: str
+    mask: Path | None
+    report: Path | None
+    overwrite: bool
+    max_megapixels: float
+
+
+@dataclass
+class Outcome:
+    """What a run has done so far."""
+
+    plan: Plan
+    results: list[FileResult]
+    engine: dict[str, Any]
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 2 something failed, 130 interrupted."""
+        if self.interrupted:
+            return INTERRUPTED
+        failed = self.plan.failures or any(result.error for result in self.results)
+        return BAD_INPUT if failed else 0
+
+
+def run(request: Request) -> int:
+    """Protect what was asked for, print the summary, and return the exit code.
+
+    Raises:
+        FixativeError: a setting or a model file is bad; no picture was begun.
+        OSError: the output folder cannot be written to; no picture was begun.
+    """
+    console = messages()
+    options = _options(request)
+    plan = plan_files(request.inputs, request.out, output=options.output)
+    sources = tuple(task.source for task in plan.tasks)
+    if request.report is not None:
+        refuse_existing(request.report, overwrite=request.overwrite, inputs=sources)
+    for _, line in plan.failures:
+        say(console, f"failed: {line}")
+    outcome = Outcome(plan, [], {})
+    try:
+        _protect_all(request, options, outcome, console)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    print_summary(results(), outcome.plan, outcome.results, interrupted=outcome.interrupted)
+    _write_report(request, outcome)
+    return outcome.exit_code
+
+
+def _options(request: Request) -> FileOptions:
+    limits = ReadLimits(megapixels=request.max_megapixels)
+    return FileOptions(
+        output=output_format(request.output),
+        overwrite=request.overwrite,
+        mask=None if request.mask is None else read_mask(request.mask, limits=limits),
+        measure_pull=request.report is not None,
+        limits=limits,
+    )
+
+
+def _protect_all(
+    request: Request, options: FileOptions, outcome: Outcome, console: Console
+) -> None:
+    tasks = outcome.plan.tasks
+    if not tasks:
+        return
+    if not options.output.lossless:
+        say(console, f"warning: {options.output.name} is lossy and weakens the protection")
+    check_writable(request.out)
+    if request.report is not None:
+        check_writable(request.report.parent)
+    protector = build_protector(request.engine)
+    outcome.engine = describe_engine(request.engine, protector)
+    with _progress(console) as progress:
+        for result in progress.track(protect_files(tasks, protector, options), total=len(tasks)):
+            outcome.results.append(result)
+            if result.error:
+                say(console, f"failed: {result.error}")
+
+
+def _progress(console: Console) -> Progress:
+    """A bar on a terminal, nothing elsewhere."""
+    return Progress(
+        TextColumn("protecting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _write_report(request: Request, outcome: Outcome) -> None:
+    if request.report is None:
+        return
+    report = batch_report(
+        request.engine,
+        outcome.engine,
+        outcome.plan,
+        outcome.results,
+        output=request.output,
+        interrupted=outcome.interrupted,
+    )
+    write_report(request.report, report, overwrite=request.overwrite)

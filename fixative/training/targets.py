@@ -30,13 +30,12 @@ def draw_checker(period: int) -> Tensor:
 
 
 def draw_discs(period: int) -> Tensor:
-    """Discs on quartered squares whose colours alternate, (3, 512, 512); one disc a period."""
-    axis = torch.arange(SIDE)
-    place = (axis % period) / period - 0.5
+    """Quartered squares with a cyan disc in the middle, (3, 512, 512); one a period."""
+    place = (torch.arange(SIDE) % period) / period - 0.5
     disc = (place[:, None] ** 2 + place[None, :] ** 2 < 0.25**2).float()
-    odd = ((axis[:, None] // period + axis[None, :] // period) % 2).float()
-    below, right = (place[:, None] > 0).float(), (place[None, :] > 0).float()
-    red = disc * odd + (1 - disc) * (1 - odd)
-    green = disc * (1 - odd) + (1 - disc) * right
-    blue = disc + (1 - disc) * 0.5 * below
+    below = (place[:, None] > 0).float().expand(SIDE, SIDE)
+    right = (place[None, :] > 0).float().expand(SIDE, SIDE)
+    red = (1 - disc) * below
+    green = disc + (1 - disc) * right
+    blue = disc + (1 - disc) * 0.5 * (1 - below)
     return torch.stack([red, green, blue])

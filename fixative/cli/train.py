@@ -1,0 +1,130 @@
+"""``fixative train …``: make the project's weights again, or a mixture for another codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fixative.cli.console import clear_errors, messages, results, say
+from fixative.errors import FixativeError
+
+train = typer.Typer(
+    help="Train weights: shows progress, saves checkpoints, resumes where it stopped.",
+    no_args_is_help=True,
+)
+Images = Annotated[Path, typer.Option("--images", help="Pictures, one folder a kind.")]
+Out = Annotated[Path, typer.Option("--out", help="The file (codec: the folder) to write.")]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder of checkpoints; a run goes on there.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Length of the training.")]
+OnStep = Callable[[int, int, dict[str, float]], None]
+#: How often losses are printed where no progress bar can be drawn.
+LINE_EVERY = 50
+
+
+@train.command()
+def mixture(
+    images: Images,
+    out: Out,
+    runs: Runs = Path("runs/mixture"),
+    codec: Annotated[
+        list[str], typer.Option("--codec", help="Encoders that take turns; the first groups.")
+    ] = ["embedded"],  # noqa: B006 - typer copies it
+    steps: Steps = 1200,
+    pictures: Annotated[
+        int, typer.Option("--pictures", min=8, help="How many square crops to learn from.")
+    ] = 350,
+    crop: Annotated[
+        int, typer.Option("--crop", min=64, max=512, help="Side of a crop, a multiple of 64.")
+    ] = 256,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")] = 4,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    seed: Seed = 0,
+) -> None:
+    """Learn a mixture of perturbations for the latent space of one or more codecs."""
+    with clear_errors():
+        from fixative.codecs import load_codec  # noqa: PLC0415 - loads torch
+        from fixative.training.jobs import train_mixture  # noqa: PLC0415
+        from fixative.training.train_mixture import MixtureRecipe  # noqa: PLC0415
+
+        if crop % 64:
+            raise FixativeError(f"--crop: expected a multiple of 64, got {crop}")
+        codecs = [load_codec(name, device=device) for name in codec]
+        recipe = MixtureRecipe(crop=crop, batch=batch, seed=seed)
+        with _progress() as (on_step, on_encode):
+            train_mixture(
+                images,
+                codecs,
+                out,
+                runs=runs,
+                recipe=recipe,
+                steps=steps,
+                pictures=pictures,
+                on_step=on_step,
+                on_encode=on_encode,
+            )
+        say(results(), f"wrote {out}")
+
+
+@train.command()
+def codec(
+    images: Images,
+    teacher: Annotated[
+        Path, typer.Option("--teacher", help="TAESD encoder file, its decoder beside it.")
+    ],
+    out: Out,
+    runs: Runs = Path("runs/codec"),
+    encoder_steps: Annotated[int, typer.Option("--encoder-steps", min=1)] = 1800,
+    decoder_steps: Annotated[int, typer.Option("--decoder-steps", min=1)] = 900,
+    seed: Seed = 0,
+) -> None:
+    """Distil the embedded codec from a teacher of the same format."""
+    with clear_errors():
+        from fixative.training.jobs import train_codec  # noqa: PLC0415 - loads torch
+
+        with _progress() as (on_step, _):
+            train_codec(
+                images,
+                teacher,
+                out,
+                runs=runs,
+                encoder_steps=encoder_steps,
+                decoder_steps=decoder_steps,
+                seed=seed,
+                on_step=on_step,
+            )
+        say(results(), f"wrote {out}")
+
+
+@contextmanager
+def _progress() -> Generator[tuple[OnStep, Callable[[int, int], None]], None, None]:
+    """A bar for steps and one for encoding; lines instead where there is no terminal."""
+    console = messages()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks = {
+            name: bar.add_task(name, total=None, losses="", visible=False)
+            for name in ("encoding", "training")
+        }
+
+        def on_encode(done: int, total: int) -> None:
+            bar.update(tasks["encoding"], completed=done, total=total, visible=True)
+
+        def on_step(step: int, steps: int, losses: dict[str, float]) -> None:
+            told = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
+            bar.update(tasks["training"], completed=step, total=steps, visible=True, losses=told)
+            if not console.is_terminal and (step % LINE_EVERY == 0 or step == steps):
+                say(console, f"step {step}/{steps}  {told}")
+
+        yield on_step, on_encode

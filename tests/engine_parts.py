@@ -1,0 +1,52 @@
+"""Small real parts that several tests build with: never a mock of the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fixative.codecs.tiny import TinyCodec, tiny_decoder, tiny_encoder
+from fixative.mixture import SIDE, Mixture
+from fixative.target import latent_entropy
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def random_codec(*, seed: int = 0, family: str = "sd1", channels: int = 4) -> TinyCodec:
+    """A TAESD-format codec with random weights."""
+    torch.manual_seed(seed)
+    codec = TinyCodec(tiny_encoder(channels), tiny_decoder(channels), name=f"random{seed}")
+    codec.family = family
+    return codec
+
+
+def random_mixture(*, seed: int = 0, family: str = "sd1", channels: int = 4) -> Mixture:
+    """A mixture of random perturbations at η = 8/255."""
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.randn(3, channels, 64, 64, generator=generator)
+    targets *= torch.tensor([0.3, 0.8, 1.5])[:, None, None, None]
+    steps = torch.randint(-127, 128, (15, 3, SIDE, SIDE), generator=generator, dtype=torch.int8)
+    return Mixture(
+        family=family,
+        eta=8 / 255,
+        target_names=("low", "mid", "high"),
+        shared=steps[:3],
+        group=steps[3:].reshape(3, 4, 3, SIDE, SIDE),
+        centroids=torch.randn(4, channels, 64, 64, generator=generator),
+        target_latents=targets,
+        target_entropies=latent_entropy(targets),
+        recipe={"kind": "random"},
+    )
+
+
+def drawn_picture(height: int = 96, width: int = 128, *, seed: int = 0) -> Tensor:
+    """(1, 3, H, W): a ramp, a disc and some grain, on the 8-bit grid."""
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.linspace(0, 1, height)[:, None].expand(height, width)
+    x = torch.linspace(0, 1, width)[None].expand(height, width)
+    disc = ((y - 0.5) ** 2 + (x - 0.4) ** 2 < 0.04).float()
+    grain = torch.rand(3, height, width, generator=generator) * 0.1
+    picture = torch.stack([0.8 * x, 0.6 * y + 0.3 * disc, 0.7 * (1 - x)]) + grain
+    return (picture.clamp(0, 1) * 255).round()[None] / 255

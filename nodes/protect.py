@@ -27,8 +27,8 @@ from .host import Progress, codec_of, mixture_files
 from .report import picture_line, report_text
 from .schema import build
 
-TARGETS = ["auto", "low", "mid", "high"]
-STRENGTH_MAPS = ["learned", "lpips", MAP_OFF]
+TARGETS = ("auto", "low", "mid", "high")
+STRENGTH_MAPS = ("learned", "lpips", MAP_OFF)
 
 
 class ProtectImage(io.ComfyNode):
@@ -50,6 +50,24 @@ class ProtectImage(io.ComfyNode):
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        target: str | None = None,
+        strength_map: str | None = None,
+        mixture: str | None = None,
+    ) -> bool | str:
+        """Refuse a choice that is not offered: hosts up to 0.3.75 let any text through.
+
+        A value that another node will deliver is None here.
+        """
+        given = {"target": target, "strength_map": strength_map, "mixture": mixture}
+        for name, options in _choices().items():
+            value = given[name]
+            if value is not None and value not in options:
+                return f"{name}: expected one of {', '.join(options)}; got {value!r}"
+        return True
 
     @classmethod
     def execute(
@@ -100,12 +118,21 @@ def _visibility(name: str) -> VisibilityMap:
     return load_visibility_map(name)
 
 
+def _choices() -> dict[str, list[str]]:
+    return {
+        "target": list(TARGETS),
+        "strength_map": list(STRENGTH_MAPS),
+        "mixture": mixtures.choices(mixture_files()),
+    }
+
+
 def _node_id(node: Any) -> str | None:
     hidden = getattr(node, "hidden", None)
     return None if hidden is None else hidden.unique_id
 
 
 def _inputs() -> list[Any]:
+    choices = _choices()
     return [
         build(
             io.Image.Input,
@@ -131,7 +158,7 @@ def _inputs() -> list[Any]:
         build(
             io.Combo.Input,
             "target",
-            options=TARGETS,
+            options=choices["target"],
             default="auto",
             tooltip="The pattern that models shall see instead. auto picks it by how busy the "
             "picture is; low, mid and high name its repetition.",
@@ -139,7 +166,7 @@ def _inputs() -> list[Any]:
         build(
             io.Combo.Input,
             "strength_map",
-            options=STRENGTH_MAPS,
+            options=choices["strength_map"],
             default="learned",
             tooltip="Where to press harder or softer, by how visible the change is. learned: fast, "
             "built in. lpips: the reference, needs the lpips package. off: the same everywhere.",
@@ -147,7 +174,7 @@ def _inputs() -> list[Any]:
         build(
             io.Combo.Input,
             "mixture",
-            options=mixtures.choices(mixture_files()),
+            options=choices["mixture"],
             default=mixtures.AUTO,
             tooltip="The trained perturbations. auto takes the one that fits the VAE's family; "
             "others come from the folder models/fixative.",

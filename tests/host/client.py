@@ -69,6 +69,10 @@ class ComfyClient:
         """A node's description."""
         return json.loads(self._get(f"/object_info/{node_id}"))[node_id]
 
+    def text(self, path: str) -> str:
+        """A page that the server gives out."""
+        return self._get(path).decode()
+
     def upload(self, name: str, pixels: Pixels) -> str:
         """Put a PNG into the server's inputs; return the name for LoadImage."""
         return self.upload_bytes(name, _png(pixels))

@@ -1,0 +1,52 @@
+"""The real ComfyUI, booted once for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fixative.codecs.tiny import tiny_decoder, tiny_encoder
+from fixative.weights import verified_weights
+from tests.host.build import BuiltHost, HostUnavailableError, build_host
+from tests.host.client import ComfyClient
+from tests.host.server import RunningHost, add_vae, running_host
+
+
+@pytest.fixture(scope="session")
+def built_host() -> BuiltHost:
+    """ComfyUI from packages, made by the first run and kept."""
+    try:
+        return build_host()
+    except HostUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def host(built_host: BuiltHost, tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHost]:
+    """A server with our embedded weights as ``taesd``, and a stranger's as ``taesdxl``."""
+    base = tmp_path_factory.mktemp("comfyui")
+    files = (f"taesd_{part}.safetensors" for part in ("encoder", "decoder"))
+    add_vae(base, "taesd", *(verified_weights(name) for name in files))
+    add_vae(base, "taesdxl", *_strangers_vae(tmp_path_factory.mktemp("stranger")))
+    with running_host(built_host, base) as running:
+        yield running
+
+
+@pytest.fixture
+def client(host: RunningHost) -> ComfyClient:
+    """A client of the server, with an id of its own."""
+    return ComfyClient(host.address)
+
+
+def _strangers_vae(folder: Path) -> tuple[Path, Path]:
+    """TAESD-format files with random weights: of no family, yet the host loads them."""
+    torch.manual_seed(0)
+    parts: dict[str, nn.Module] = {"encoder": tiny_encoder(), "decoder": tiny_decoder()}
+    for name, network in parts.items():
+        save_file(network.state_dict(), folder / f"{name}.safetensors")
+    return folder / "encoder.safetensors", folder / "decoder.safetensors"

@@ -1,0 +1,139 @@
+"""The reference: LPIPS-Alex's spatial map (Zhang et al. 2018) through the `lpips` package."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fixative.errors import FixativeError, ImageError, WeightsError
+from fixative.perceptual.checks import check_pair
+from fixative.weights import load_tensors
+
+#: Path of a safetensors file with torchvision's AlexNet ``features`` (keys ``0.weight`` …).
+BACKBONE_VARIABLE = "FIXATIVE_LPIPS_BACKBONE"
+#: AlexNet leaves nothing of a smaller picture.
+SMALLEST_SIDE = 31
+_SLICES = ("slice1", "slice2", "slice3", "slice4", "slice5")
+
+
+class LpipsMap:
+    """LPIPS-Alex's spatial map, as a `VisibilityMap`.
+
+    Args:
+        backbone: a safetensors file of torchvision's AlexNet ``features``; None takes the path in
+            the environment variable FIXATIVE_LPIPS_BACKBONE and, without one, asks torchvision
+            (which uses its own cache, or downloads 230 MB).
+        device: where to compute.
+
+    Raises:
+        FixativeError: `lpips` is not installed, or there is no backbone; nothing else is used in
+            its place.
+    """
+
+    name = "lpips"
+
+    def __init__(
+        self, backbone: str | Path | None = None, *, device: str | torch.device = "cpu"
+    ) -> None:
+        backbone = backbone or os.environ.get(BACKBONE_VARIABLE) or None
+        self._device = torch.device(device)
+        self._lpips = _build(None if backbone is None else Path(backbone)).to(self._device)
+        self._heads = [cast(nn.Module, head) for head in self._lpips.lins]
+
+    @torch.no_grad()
+    def __call__(self, before: Tensor, after: Tensor) -> Tensor:
+        """Map how visible the change is, picture by picture as `LearnedMap` does.
+
+        Args:
+            before: (B, 3, H, W) float32 RGB in [0, 1], sides of 31 pixels or more.
+            after: the same shape.
+
+        Returns:
+            (B, 1, H, W) float32 on the device, 0 = not visible.
+
+        Raises:
+            ImageError: not pictures in [0, 1], not of the same shape, or too small.
+        """
+        check_pair(before, after)
+        if min(before.shape[-2:]) < SMALLEST_SIDE:
+            raise ImageError(
+                f"strength map 'lpips': expected sides of {SMALLEST_SIDE} pixels or more, got "
+                f"{before.shape[-1]} × {before.shape[-2]}; use the strength map 'learned'"
+            )
+        before, after = before.to(self._device).float(), after.to(self._device).float()
+        pairs = zip(before.split(1), after.split(1), strict=True)
+        return torch.cat([self._lpips(one, other, normalize=True) for one, other in pairs])
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The five layers' features of (B, 3, H, W) in [0, 1], of unit length at each position."""
+        levels = self._lpips.net(self._lpips.scaling_layer(2 * images - 1))
+        return [F.normalize(level, dim=1, eps=1e-10) for level in levels]
+
+    def level_maps(self, before: list[Tensor], after: list[Tensor]) -> list[Tensor]:
+        """The five layers' maps from `features`, each (B, 1, h, w) on its own grid."""
+        levels = zip(self._heads, before, after, strict=True)
+        return [head((a - b).square()) for head, a, b in levels]
+
+
+def _build(backbone: Path | None) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import lpips  # noqa: PLC0415 (an optional extra)
+    except ImportError as error:
+        raise FixativeError(
+            f"strength map 'lpips': needs the packages lpips and torchvision ({error}); install "
+            "them (pip install lpips), or use the strength map 'learned'"
+        ) from error
+    package = cast(Any, lpips)
+    if backbone is None:
+        network = _with_torchvision_backbone(package)
+    else:
+        tensors = load_tensors(backbone)
+        network = _lpips_network(package, random_backbone=True)
+        _fill_backbone(network.net, tensors, backbone)
+    return network.eval().requires_grad_(False)
+
+
+def _lpips_network(package: Any, *, random_backbone: bool) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchvision's and torch's deprecations
+        return package.LPIPS(net="alex", spatial=True, pnet_rand=random_backbone, verbose=False)
+
+
+def _with_torchvision_backbone(package: Any) -> Any:
+    try:
+        return _lpips_network(package, random_backbone=False)
+    except Exception as error:  # a download fails in many ways, by platform and version
+        raise FixativeError(
+            f"strength map 'lpips': torchvision has no AlexNet weights ({error}); connect once to "
+            f"download them, set {BACKBONE_VARIABLE} to a safetensors file of AlexNet's features, "
+            "or use the strength map 'learned'"
+        ) from error
+
+
+def _fill_backbone(net: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Give the slices their weights, strictly: all keys used, all layers filled, shapes equal."""
+    layers = {
+        f"{index}.{kind}": parameter
+        for name in _SLICES
+        for index, layer in getattr(net, name).named_children()
+        for kind, parameter in layer.named_parameters()
+    }
+    wrong = sorted(set(layers) ^ set(tensors)) or sorted(
+        key for key in layers if layers[key].shape != tensors[key].shape
+    )
+    if wrong:
+        raise WeightsError(
+            f"LPIPS backbone: {path} is not torchvision's AlexNet features (differs in "
+            f"{', '.join(wrong[:4])}); give a file with the keys 0.weight … 10.bias"
+        )
+    with torch.no_grad():
+        for key, parameter in layers.items():
+            parameter.copy_(tensors[key])

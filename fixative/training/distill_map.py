@@ -1,0 +1,252 @@
+"""Distil the strength map network from LPIPS-Alex.
+
+Every step draws new crops and new changes and asks the teacher, so that nothing is kept but the
+network, the optimiser and a small bank of attacks on an encoder. A crop's features are computed
+once and compared with those of all its changed copies. Besides the maps, the student's layers are
+made to tell how the teacher's features changed (as in FitNets, Romero et al. 2015): a map is one
+number a position, the change of features some hundreds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pytorch_optimizer import SOAP
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from fixative.codecs.tiny import frozen, load_tiny_network
+from fixative.perceptual.lpips_map import LpipsMap
+from fixative.perceptual.map_network import WIDTHS, MapNetwork, random_map_network, unit_difference
+from fixative.provenance import provenance
+from fixative.training.crops import CropSampler, step_generator
+from fixative.training.loop import (
+    LoopSettings,
+    Losses,
+    ProgressCallback,
+    cosine_rate,
+    run_training,
+)
+from fixative.training.map_changes import (
+    Attacked,
+    Encode,
+    attack_bank,
+    random_change,
+    random_strength,
+)
+
+#: Side of the crops, new crops a step (one of the bank's comes with them), changes a crop.
+CROP, CROPS, CHANGES = 192, 3, 3
+#: The teacher's maps to match (all of it, its layers 1 and 2, its layers 3 to 5), and the weights
+#: of all terms of the loss.
+MAPS = ("total", "shallow", "deep")
+LOSS_WEIGHTS = {"total": 1.0, "shallow": 0.5, "deep": 0.5, "features": 0.5}
+#: Channels of the student at strides 4, 8, 16, 16 and of the teacher's layers that guide them.
+GUIDES = ((WIDTHS[0], 64), (WIDTHS[1], 192), (WIDTHS[2], 384), (WIDTHS[2], 512))
+#: The step whose generator draws the bank: no training is that long.
+BANK_STEP = 999_983
+
+
+class MapDistillation:
+    """One map network against LPIPS-Alex.
+
+    Args:
+        teacher: the reference.
+        crops: training pictures.
+        encode: an encoder whose attacks the network should know, or None for drawn patterns only.
+        peak_rate: learning rate after warm-up.
+        seed: of weights, crops and changes.
+    """
+
+    def __init__(
+        self,
+        teacher: LpipsMap,
+        crops: CropSampler,
+        *,
+        encode: Encode | None = None,
+        peak_rate: float = 3e-3,
+        seed: int = 0,
+    ) -> None:
+        self.student = random_map_network(seed)
+        self._teacher, self._crops, self._encode = teacher, crops, encode
+        self._peak_rate, self._seed = peak_rate, seed
+        self._bank: list[Attacked] | None = None
+        self.guides = _guides(seed)
+        self._parameters = [*self.student.parameters(), *self.guides.parameters()]
+        kernels = [p for p in self._parameters if p.dim() > 1]
+        vectors = [p for p in self._parameters if p.dim() == 1]
+        groups = [{"params": kernels, "merge_dims": True}, {"params": vectors}]
+        self._optimizer = SOAP(
+            groups, betas=(0.95, 0.95), weight_decay=0.0, max_precondition_dim=512
+        )
+
+    def train_step(self, step: int, progress: float) -> Losses:
+        pictures, changed = self._batch(step_generator(self._seed, step))
+        errors = self.errors(pictures, changed)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.stack([LOSS_WEIGHTS[name] * error for name, error in errors.items()]).sum().backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters, 2.0)
+        for group in self._optimizer.param_groups:
+            group["lr"] = cosine_rate(self._peak_rate, progress)
+        self._optimizer.step()
+        return {name: error.item() for name, error in errors.items()}
+
+    def errors(self, pictures: Tensor, changed: Tensor) -> dict[str, Tensor]:
+        """The terms of the loss by name."""
+        levels, wanted = self._teacher_view(pictures, changed)
+        stem = self.student.first_layer(torch.cat([pictures, changed]))
+        features = _paired(F.relu(self.student.down8(stem)), len(pictures))
+        differences = self.student.differences(features)
+        got = with_total(*self.student.weigh(differences))
+        errors = {n: map_error(a, b) for n, a, b in zip(MAPS, got, wanted, strict=True)}
+        ours = [unit_difference(_paired(stem, len(pictures))), *differences]
+        guesses = [guide(d) for guide, d in zip(self.guides, ours, strict=True)]
+        errors["features"] = torch.stack(
+            [relative_error(a, b) for a, b in zip(guesses, levels, strict=True)]
+        ).mean()
+        return errors
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "student": self.student.state_dict(),
+            "guides": self.guides.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "bank": self._bank,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.student.load_state_dict(state["student"])
+        self.guides.load_state_dict(state["guides"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._bank = state["bank"]
+
+    def _batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Crops (N, 3, S, S) and, crop after crop, their changed copies (N · CHANGES, 3, S, S)."""
+        bank = self._attacks()
+        pictures = list(self._crops.sample(CROPS, CROP, generator)[:, None])
+        changed = [random_change(p, bank, generator) for p in pictures for _ in range(CHANGES)]
+        if bank:
+            own, pattern = bank[int(torch.randint(len(bank), (), generator=generator))]
+            attacked = (own + random_strength(generator) * pattern).clamp(0, 1)
+            others = [random_change(own, bank, generator) for _ in range(CHANGES - 1)]
+            pictures, changed = [*pictures, own], [*changed, attacked, *others]
+        return torch.cat(pictures), torch.cat(changed)
+
+    def _attacks(self) -> list[Attacked]:
+        if self._bank is None:
+            generator = step_generator(self._seed, BANK_STEP)
+            encode = self._encode
+            self._bank = attack_bank(encode, self._crops, CROP, generator) if encode else []
+        return self._bank
+
+    @torch.no_grad()
+    def _teacher_view(
+        self, pictures: Tensor, changed: Tensor
+    ) -> tuple[list[Tensor], tuple[Tensor, Tensor, Tensor]]:
+        """The teacher's feature differences for each guide, and its total and partial maps."""
+        features = self._teacher.features(torch.cat([pictures, changed]))
+        before = [_repeated(level[: len(pictures)]) for level in features]
+        after = [level[len(pictures) :] for level in features]
+        maps = self._teacher.level_maps(before, after)
+        shallow = maps[1] + F.interpolate(maps[0], maps[1].shape[-2:], mode="bilinear")
+        levels = [b - a for a, b in zip(before, after, strict=True)]
+        levels[3:] = [torch.cat(levels[3:], 1)]
+        return levels, with_total(shallow, torch.stack(maps[2:]).sum(0))
+
+
+def map_error(got: Tensor, wanted: Tensor) -> Tensor:
+    """How far maps are off, averaged over the maps: shape first, then scale.
+
+    1 − correlation is what is aimed at; log(1 + squared error / spread) and the squared logarithm
+    of the ratio of the means keep the scale, without letting a badly scaled map rule the step.
+    """
+    mean, wanted_mean = got.mean((1, 2, 3)), wanted.mean((1, 2, 3))
+    spread = wanted.var((1, 2, 3)) + 0.05 * wanted_mean.square() + 1e-6
+    error = torch.log1p((got - wanted).square().mean((1, 2, 3)) / spread)
+    ratio = ((mean + 1e-4) / (wanted_mean + 1e-4)).log().square()
+    a, b = got - mean[:, None, None, None], wanted - wanted_mean[:, None, None, None]
+    correlation = F.cosine_similarity(a.flatten(1), b.flatten(1), eps=1e-6)
+    return (1 - correlation + 0.5 * error + 0.1 * ratio).mean()
+
+
+def relative_error(got: Tensor, wanted: Tensor) -> Tensor:
+    """Mean over pictures of squared error / squared length (1 = nothing was guessed)."""
+    length = wanted.square().mean((1, 2, 3)) + 1e-8
+    return ((got - wanted).square().mean((1, 2, 3)) / length).mean()
+
+
+def train_strength_map(
+    images: Path,
+    out: Path,
+    *,
+    steps: int = 1800,
+    seed: int = 0,
+    checkpoint: Path,
+    lpips_backbone: Path | None = None,
+    attacked_encoder: Path | None = None,
+    on_step: ProgressCallback | None = None,
+) -> None:
+    """Train the network, or go on from the checkpoint, and write the weights.
+
+    Args:
+        images: pictures, one folder a kind; those held out for measuring are left out.
+        out: the .safetensors file to write.
+        steps: length of the training; 12 pairs of 192 pixels each (9 without an encoder).
+        seed: of weights, crops and changes.
+        checkpoint: file to save to and resume from.
+        lpips_backbone: AlexNet's features (see `LpipsMap`).
+        attacked_encoder: a TAESD-format encoder to take perturbations from; None trains on drawn
+            patterns, JPEG and blur only, which the recipe in the file then says.
+        on_step: told (step, steps, losses) after each step.
+    """
+    crops = CropSampler(images)
+    encode = None if attacked_encoder is None else frozen(load_tiny_network(attacked_encoder))
+    recipe = MapDistillation(LpipsMap(lpips_backbone), crops, encode=encode, seed=seed)
+    run_training(recipe, LoopSettings(steps, checkpoint), on_step)
+    facts: dict[str, Any] = {
+        "steps": steps,
+        "seed": seed,
+        "crop": CROP,
+        "pairs_a_step": (CROPS + (encode is not None)) * CHANGES,
+        "pictures": crops.counts,
+        "attacked_encoder": None if attacked_encoder is None else attacked_encoder.name,
+    }
+    write_map_weights(recipe.student, out, facts)
+
+
+def write_map_weights(network: MapNetwork, out: Path, facts: dict[str, Any]) -> None:
+    """Write the weights as float16, whole or not at all, with the recipe as JSON metadata."""
+    recipe = {"kind": "strength map", "teacher": "LPIPS-Alex v0.1", **facts, **provenance()}
+    tensors = {key: t.half().contiguous() for key, t in network.state_dict().items()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"fixative": json.dumps(recipe)})
+    os.replace(partial, out)
+
+
+def _guides(seed: int) -> nn.ModuleList:
+    """Linear guesses of the teacher's feature differences from the student's; not shipped."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    guides = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in GUIDES)
+    for weight in guides.parameters():
+        nn.init.normal_(weight, 0, 0.05, generator=generator)
+    return guides
+
+
+def with_total(shallow: Tensor, deep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The whole map at stride 8, and its two parts."""
+    return shallow + F.interpolate(deep, shallow.shape[-2:], mode="bilinear"), shallow, deep
+
+
+def _paired(features: Tensor, count: int) -> Tensor:
+    """Of ``count`` crops and their changed copies: each copy's crop, then the copies."""
+    return torch.cat([_repeated(features[:count]), features[count:]])
+
+
+def _repeated(features: Tensor) -> Tensor:
+    return features.repeat_interleave(CHANGES, 0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fixative.batch import (
@@ -22,6 +24,7 @@ from fixative.batch import (
 )
 from fixative.errors import SettingError
 from fixative.pictures import OUTPUT_FORMATS, read_picture
+from fixative.pictures.picture import images_to_pixels, pixels_to_images
 from fixative.protector import ProtectSettings
 from tests.picture_files import photo, save_photo
 from tests.toy_models import toy_protector
@@ -139,11 +142,37 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert list((tmp_path / "new/deep").iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    import resource
+
+    save_photo(tmp_path / "a.png")
+    task = FileTask(tmp_path / "a.png", tmp_path / "out/a.png")
+    protector = toy_protector()
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (900, usual[1]))
+    try:
+        (result,) = protect_files([task], protector)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert "a.png: cannot be saved: File too large" in (result.error or "")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_the_same_file_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     save_photo(tmp_path / "a.png")
     tasks = [FileTask(tmp_path / "a.png", tmp_path / name) for name in ("1.png", "2.png")]
     assert all(result.error is None for result in protect_files(tasks, toy_protector()))
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+def test_tensors_and_pixels_are_inverse() -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    images = pixels_to_images(every)
+    np.testing.assert_array_equal(images_to_pixels(images), every)
+    assert torch.equal(images, (images * 255).round() / 255)
+    nudged = (images + 0.4 / 255).clamp(0, 1)
+    np.testing.assert_array_equal(images_to_pixels(nudged), every)
 
 
 def test_measuring_is_exact() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageOps, PngImagePlugin
 
 from fixative.errors import ImageError, SettingError
@@ -20,7 +19,6 @@ from fixative.pictures import (
     write_picture,
 )
 from fixative.pictures.modes import srgb_profile
-from fixative.pictures.picture import images_to_pixels, pixels_to_images
 from tests.picture_files import cmyk_profile, jpeg_with_thumbnail, photo, png_chunk, save_photo
 
 RGB, RGBA = photo(), photo(channels=4)
@@ -246,12 +244,3 @@ def test_a_file_that_reads_back_wrong_is_removed(
     with pytest.raises(ImageError, match="not what was written"):
         write_picture(picture, picture.pixels, tmp_path / "out.png", output=PNG)
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
-
-
-def test_tensors_and_pixels_are_inverse() -> None:
-    every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
-    images = pixels_to_images(every)
-    np.testing.assert_array_equal(images_to_pixels(images), every)
-    assert torch.equal(images, (images * 255).round() / 255)
-    nudged = (images + 0.4 / 255).clamp(0, 1)
-    np.testing.assert_array_equal(images_to_pixels(nudged), every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -60,3 +61,26 @@ def save_random_encoder(path: Path, seed: int = 5) -> Path:
     drawn = {key: torch.randn(value.shape, generator=noise) * 0.05 for key, value in state.items()}
     save_file(drawn, path)
     return path
+
+
+@dataclass(frozen=True)
+class Models:
+    """Files to protect with; the codec's family is unknown, so is the mixture's."""
+
+    codec: Path
+    mixture: Path
+    other_family: Path
+
+    def arguments(self) -> list[str]:
+        """Options of the command line that choose them."""
+        names = ["--codec", str(self.codec), "--mixture", str(self.mixture)]
+        return [*names, "--strength-map", "off"]
+
+
+def save_models(folder: Path) -> Models:
+    """Write a random codec, a mixture for it and one of another family."""
+    made = Models(folder / "tiny_encoder.safetensors", folder / "a.safetensors", folder / "b.st")
+    save_random_encoder(made.codec)
+    toy_mixture().save(made.mixture)
+    toy_mixture(family="sdxl").save(made.other_family)
+    return made

@@ -90,7 +90,10 @@ def _pictures(inputs: Sequence[Path], out: Path, plan: Plan) -> Iterator[Path]:
     """Every picture once, by its real place, under the first name it is met by."""
     met: set[str] = set()
     folders: set[str] = set()
-    for path in map(_absolute, inputs):
+    for path in inputs:
+        if not os.path.lexists(path):
+            plan.failures.append((path, f"{shown(path)}: cannot be read (No such file or folder)"))
+            continue
         found = _in_folder(path, out, plan, folders) if path.is_dir() else iter((path,))
         for picture in found:
             real = os.path.realpath(picture)

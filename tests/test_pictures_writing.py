@@ -48,7 +48,7 @@ def full_exif(turn: int = 1) -> Image.Exif:
     exif = Image.Exif()
     exif[0x010E], exif[0x013B], exif[0x8298] = "a field", "A. Painter", "all rights reserved"
     exif[0x0112] = turn
-    exif.get_ifd(0x8769)[0x9003] = "2026:01:02 03:04:05"
+    exif[0x8769] = {0x9003: "2026:01:02 03:04:05"}
     return exif
 
 
@@ -136,8 +136,7 @@ def test_xmp_and_comment_of_a_jpeg(tmp_path: Path, kind: str) -> None:
     assert b'dc:rights="mine"' in data
     assert b"Orientation" not in data
     assert (b"hello" in data) == (kind != "webp")
-    turned = ImageOps.exif_transpose(Image.open(tmp_path / "in.jpg"))
-    assert image.size == turned.size == (32, 48), "Pillow heeds the XMP's orientation, so do we"
+    assert image.size == (32, 48), "without EXIF, the XMP's orientation counts, as in Pillow"
 
 
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
@@ -173,7 +172,8 @@ def test_damaged_exif_is_left_out_and_said(tmp_path: Path) -> None:
 
 
 def test_a_tiffs_layout_tags_do_not_travel(tmp_path: Path) -> None:
-    exif = full_exif()
+    exif = Image.Exif()
+    exif[0x013B] = "A. Painter"
     Image.fromarray(RGB).save(tmp_path / "in.tif", exif=exif, dpi=(300, 300))
     image = rewritten(tmp_path / "in.tif", tmp_path / "out.png")
     kept = image.getexif()

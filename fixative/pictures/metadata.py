@@ -18,6 +18,9 @@ from PIL import Image, PngImagePlugin
 
 _ORIENTATION = 0x0112
 _XMP_KEY = "XML:com.adobe.xmp"
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)([1-8])")
+#: What an XMP block of a JPEG begins with.
+JPEG_XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 #: Tags of a TIFF's own layout, which mean nothing (or mislead) in another file. The last ones are
 #: the profile, XMP, IPTC and Photoshop blocks (previews among them) and a pointer to sub-pictures.
 _LAYOUT_TAGS = {
@@ -81,11 +84,13 @@ def collect_metadata(
 
 
 def orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) to 8; 1 if there is none or it makes no sense."""
+    """Return the orientation, 1 (upright) to 8, of EXIF or else XMP; 1 if there is none."""
     try:
-        value: object = image.getexif().get(_ORIENTATION, 1)
+        value: object = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF raises nearly anything; _exif reports it
-        return 1
+        value = None
+    if value is None and (found := _XMP_ORIENTATION.search(_raw_xmp(image))):
+        value = int(found[1])
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -101,11 +106,18 @@ def _exif(image: Image.Image) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _xmp(image: Image.Image) -> bytes:
-    found = image.info.get("xmp") or _png_texts(image).get(_XMP_KEY) or b""
-    packet = found.encode() if isinstance(found, str) else bytes(cast("bytes", found))
+    packet = _raw_xmp(image)
     for pattern in _XMP_CLUTTER:
         packet = re.sub(pattern, b"", packet, flags=re.DOTALL)
     return packet.rstrip(b"\0")
+
+
+def _raw_xmp(image: Image.Image) -> bytes:
+    found = image.info.get("xmp") or _png_texts(image).get(_XMP_KEY) or b""
+    for _, block in cast("list[tuple[str, bytes]]", getattr(image, "applist", [])):
+        if not found and block.startswith(JPEG_XMP_NAME):  # Pillow before 11 looks no further
+            found = block[len(JPEG_XMP_NAME) :]
+    return found.encode() if isinstance(found, str) else bytes(cast("bytes", found))
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:

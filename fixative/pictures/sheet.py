@@ -51,7 +51,7 @@ def comparison_sheet(
     panels = [
         ("before", _reduced(first, size)),
         ("after", _reduced(second, size)),
-        (f"difference ×{AMPLIFIED}", _reduced(difference(first, second), size)),
+        (f"difference x{AMPLIFIED}", _reduced(difference(first, second), size)),
     ]
     if strength_map is not None:
         panels.append(("strength map", _map_panel(strength_map, size)))

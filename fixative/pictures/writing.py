@@ -11,14 +11,13 @@ from PIL import PngImagePlugin
 from fixative.errors import ImageError
 from fixative.pictures.atomic import atomic_file
 from fixative.pictures.formats import OutputFormat
-from fixative.pictures.metadata import Metadata
+from fixative.pictures.metadata import JPEG_XMP_NAME, Metadata
 from fixative.pictures.naming import shown
 from fixative.pictures.picture import Picture, Pixels
 from fixative.pictures.reading import MOST_MEGAPIXELS, ReadLimits, read_picture
 
 _NO_LIMITS = ReadLimits(megapixels=MOST_MEGAPIXELS, side=2**31)
-#: A JPEG marker holds 65,533 bytes; the XMP name takes 29 of them.
-_JPEG_XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
+#: What a block of a JPEG holds at most, in bytes.
 _JPEG_BLOCK = 65533
 
 
@@ -142,7 +141,7 @@ def _losses(metadata: Metadata, output: OutputFormat, *, texts: bool) -> tuple[s
         notes.append(f"its text notes were left out, which {output.name} cannot hold")
     if set(metadata.colour_chunks) - {b"sRGB"}:
         notes.append(f"its PNG colour marks were left out, which {output.name} cannot hold")
-    if output.pillow == "JPEG" and len(metadata.xmp) > _JPEG_BLOCK - len(_JPEG_XMP_NAME):
+    if output.pillow == "JPEG" and len(metadata.xmp) > _JPEG_BLOCK - len(JPEG_XMP_NAME):
         notes.append("its XMP packet was left out: too large for jpeg")
     return tuple(notes)
 
@@ -162,7 +161,7 @@ def _jpeg_arguments(metadata: Metadata) -> dict[str, object]:
     arguments: dict[str, object] = {}
     if "Comment" in metadata.texts:
         arguments["comment"] = metadata.texts["Comment"].encode()
-    block = _JPEG_XMP_NAME + metadata.xmp
+    block = JPEG_XMP_NAME + metadata.xmp
     if metadata.xmp and len(block) <= _JPEG_BLOCK:
         arguments["extra"] = b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block
     return arguments

@@ -8,6 +8,8 @@ padding) are AlexNet's, so that a map can be compared position by position.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,7 +20,23 @@ WIDTHS = (24, 48, 96)
 BLOCKS = (1, 2)
 #: Smallest side, in pixels, that leaves one position at stride 16; smaller pictures are padded.
 SMALLEST_SIDE = 32
+#: A place shows a change at most e^4 times more or less than its difference alone says.
+LARGEST_LOG_GAIN = 4.0
 _MID_GREY = 0.5
+
+
+class UnitPair(NamedTuple):
+    """Features of two pictures, made unit length at each position.
+
+    Attributes:
+        difference: (B, C, h, w) after − before.
+        middle: (B, C, h, w) their mean.
+        log_length: (B, 1, h, w) mean logarithm of the squared lengths they had.
+    """
+
+    difference: Tensor
+    middle: Tensor
+    log_length: Tensor
 
 
 class MixBlock(nn.Module):
@@ -34,15 +52,20 @@ class MixBlock(nn.Module):
         return x + self.reduce(F.relu(self.expand(self.spread(x))))
 
 
-class DifferenceHead(nn.Module):
-    """Weighted sum of squared differences: (B, C, h, w) → (B, 1, h, w) ≥ 0."""
+class MaskedHead(nn.Module):
+    """Weighted squared differences, times how much the place shows or hides a change."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.log_weight = nn.Parameter(torch.zeros(width))
+        self.masking = nn.Parameter(torch.zeros(width + 1))
 
-    def forward(self, difference: Tensor) -> Tensor:
-        return torch.einsum("bchw,c->bhw", difference.square(), self.log_weight.exp())[:, None]
+    def forward(self, pair: UnitPair) -> Tensor:
+        """(B, 1, h, w) ≥ 0."""
+        energy = torch.einsum("bchw,c->bhw", pair.difference.square(), self.log_weight.exp())
+        seen = torch.einsum("bchw,c->bhw", pair.middle, self.masking[:-1])
+        log_gain = seen + self.masking[-1] * pair.log_length[:, 0]
+        return (energy * log_gain.clamp(-LARGEST_LOG_GAIN, LARGEST_LOG_GAIN).exp())[:, None]
 
 
 class MapNetwork(nn.Module):
@@ -54,10 +77,10 @@ class MapNetwork(nn.Module):
         self.stem = nn.Conv2d(3, fine, 7, stride=4)
         self.down8 = nn.Conv2d(fine, middle, 3, stride=2)
         self.blocks8 = nn.Sequential(*(MixBlock(middle, inner=middle) for _ in range(BLOCKS[0])))
-        self.head8 = DifferenceHead(middle)
+        self.head8 = MaskedHead(middle)
         self.down16 = nn.Conv2d(middle, deep, 3, stride=2)
         self.blocks16 = nn.ModuleList(MixBlock(deep, inner=2 * deep) for _ in range(BLOCKS[1]))
-        self.heads16 = nn.ModuleList(DifferenceHead(deep) for _ in range(BLOCKS[1]))
+        self.heads16 = nn.ModuleList(MaskedHead(deep) for _ in range(BLOCKS[1]))
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
         """Map the change.
@@ -90,22 +113,22 @@ class MapNetwork(nn.Module):
             (B, 1, h, w) at stride 8, standing for the teacher's first two layers, and
             (B, 1, h', w') at stride 16, standing for its last three.
         """
-        return self.weigh(self.differences(features))
+        return self.weigh(self.pairs(features))
 
-    def differences(self, features: Tensor) -> list[Tensor]:
-        """What the heads weigh, from `entry`'s features: one at stride 8, then those at 16."""
+    def pairs(self, features: Tensor) -> list[UnitPair]:
+        """What the heads look at, from `entry`'s features: one at stride 8, then those at 16."""
         x = self.blocks8(features)
-        found = [unit_difference(x)]
+        found = [unit_pair(x)]
         x = F.relu_(self.down16(x))
         for block in self.blocks16:
             x = block(x)
-            found.append(unit_difference(x))
+            found.append(unit_pair(x))
         return found
 
-    def weigh(self, differences: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """The two maps (see `maps`) of `differences`."""
-        shallow: Tensor = self.head8(differences[0])
-        deep = [head(d) for head, d in zip(self.heads16, differences[1:], strict=True)]
+    def weigh(self, pairs: list[UnitPair]) -> tuple[Tensor, Tensor]:
+        """The two maps (see `maps`) of `pairs`."""
+        shallow: Tensor = self.head8(pairs[0])
+        deep = [head(pair) for head, pair in zip(self.heads16, pairs[1:], strict=True)]
         return shallow, torch.stack(deep).sum(0)
 
     def first_layer(self, images: Tensor) -> Tensor:
@@ -115,11 +138,12 @@ class MapNetwork(nn.Module):
         return F.relu_(F.conv2d(images, self.stem.weight, bias, stride=4))
 
 
-def unit_difference(features: Tensor) -> Tensor:
-    """(2B, C, h, w), before then after → (B, C, h, w): after − before, each of unit length."""
-    length = features.square().sum(1, keepdim=True).add(1e-6).rsqrt()
-    before, after = (features * length).chunk(2)
-    return after - before
+def unit_pair(features: Tensor) -> UnitPair:
+    """From (2B, C, h, w): features of the pictures before, then of those after."""
+    squared = features.square().sum(1, keepdim=True).add(1e-6)
+    before, after = (features * squared.rsqrt()).chunk(2)
+    one, other = squared.log().chunk(2)
+    return UnitPair(after - before, (before + after) / 2, (one + other) / 2)
 
 
 def random_map_network(seed: int) -> MapNetwork:

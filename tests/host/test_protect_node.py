@@ -98,7 +98,8 @@ def test_odd_sizes_and_a_mixture_by_name(client: ComfyClient, size: tuple[int, i
     run = client.run(protect_graph(name, **chosen))
     assert run.status == "success", run.events[-1]
     assert_same(
-        client.pictures(run, "save image"), as_pixels(engines_own([odd], target="mid", strength_map="off").image)
+        client.pictures(run, "save image"),
+        as_pixels(engines_own([odd], target="mid", strength_map="off").image),
     )
 
 

@@ -87,7 +87,6 @@ class Ladder:
     def rungs(self) -> list[Row]:
         """All rungs, in the paper's order."""
         base = MixtureRecipe(
-            crop=128,
             feature_weight=0.0,
             adaptive_target=False,
             fixed_target=FIXED,

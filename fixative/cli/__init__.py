@@ -9,6 +9,7 @@ import typer
 import fixative
 from fixative.cli.compare import compare
 from fixative.cli.protect import protect
+from fixative.cli.train import train
 
 app = typer.Typer(
     help="Protect pictures against being learnt by image generators.",
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(protect)
 app.command()(compare)
+app.add_typer(train, name="train")
 
 
 def _print_version(wanted: bool) -> None:

@@ -35,14 +35,14 @@ def mixture(
     codec: Annotated[
         list[str], typer.Option("--codec", help="Encoders that take turns; the first groups.")
     ] = ["embedded"],  # noqa: B006 - typer copies it
-    steps: Steps = 1200,
+    steps: Steps = 1000,
     pictures: Annotated[
         int, typer.Option("--pictures", min=8, help="How many square crops to learn from.")
     ] = 350,
     crop: Annotated[
         int, typer.Option("--crop", min=64, max=512, help="Side of a crop, a multiple of 64.")
-    ] = 256,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")] = 4,
+    ] = 128,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")] = 6,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     seed: Seed = 0,
 ) -> None:
@@ -96,6 +96,38 @@ def codec(
                 encoder_steps=encoder_steps,
                 decoder_steps=decoder_steps,
                 seed=seed,
+                on_step=on_step,
+            )
+        say(results(), f"wrote {out}")
+
+
+@train.command("strength-map")
+def strength_map(
+    images: Images,
+    out: Out,
+    runs: Runs = Path("runs/strength-map"),
+    steps: Steps = 1800,
+    lpips_backbone: Annotated[
+        Path | None, typer.Option("--lpips-backbone", help="AlexNet's features (safetensors).")
+    ] = None,
+    attacked: Annotated[
+        Path | None, typer.Option("--attacked", help="TAESD encoder to take perturbations from.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Distil the strength-map network from LPIPS-Alex."""
+    with clear_errors():
+        from fixative.training.distill_map import train_strength_map  # noqa: PLC0415 - loads torch
+
+        with _progress() as (on_step, _):
+            train_strength_map(
+                images,
+                out,
+                steps=steps,
+                seed=seed,
+                checkpoint=runs / "strength_map.pt",
+                lpips_backbone=lpips_backbone,
+                attacked_encoder=attacked,
                 on_step=on_step,
             )
         say(results(), f"wrote {out}")

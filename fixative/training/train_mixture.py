@@ -46,8 +46,8 @@ class MixtureRecipe:
     """
 
     eta: float = 8.0
-    batch: int = 4
-    crop: int = 256
+    batch: int = 6
+    crop: int = 128
     peak_rate: float = 1.0 / 255
     feature_weight: float = 0.1
     periodic_share: float = 0.5

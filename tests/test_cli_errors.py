@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
 import fixative.weights
@@ -35,6 +37,7 @@ BAD_COMMANDS = {
     "no such codec": (["--codec", "sd9"], "codec sd9: no such file"),
     "a cut codec": (["--codec", "CUT_CODEC"], "not a whole safetensors file"),
     "a mixture as codec": (["--codec", "MIXTURE"], "neither a TAESD encoder nor"),
+    "a misshapen codec": (["--codec", "MISSHAPEN"], "not a TAESD-format encoder"),
     "no such mixture": (["--mixture", "none.safetensors"], "no file none.safetensors"),
     "a cut mixture": (["--mixture", "CUT_MIXTURE"], "not a whole safetensors file"),
     "a codec as mixture": (["--mixture", "CODEC"], "not a mixture file"),
@@ -60,8 +63,11 @@ def test_bad_settings_are_one_line_and_2(
         "MIXTURE": models.mixture,
         "OTHER": models.other_family,
         "CUT_CODEC": cut(models.codec, tmp_path / "cut_codec.safetensors"),
+        "MISSHAPEN": tmp_path / "misshapen.safetensors",
         "CUT_MIXTURE": cut(models.mixture, tmp_path / "cut_mixture.safetensors"),
     }
+    tensors = {"14.weight": torch.zeros(4, 64, 3, 3), "1.conv.0.weight": torch.zeros(1)}
+    save_file(tensors, tmp_path / "misshapen.safetensors")
     options, words = BAD_COMMANDS[case]
     before = sorted(tmp_path.rglob("*"))
     chosen = [str(places.get(option, option)) for option in options]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fixative.errors import ImageError, SettingError
-from fixative.pictures import ReadLimits, read_picture
+from fixative.pictures import ReadLimits, output_format, read_picture
 from tests.picture_files import deep_png, grey_profile, photo, png_bytes, png_chunk, save_photo
 
 RGB, RGBA, GREY = photo(), photo(channels=4), photo(channels=1)[..., 0]
@@ -106,3 +106,8 @@ def test_limits(tmp_path: Path) -> None:
     for wrong in (0, -1, 179, float("nan")):
         with pytest.raises(SettingError, match="megapixels"):
             ReadLimits(megapixels=wrong)
+
+
+def test_unknown_format_says_what_was_meant() -> None:
+    with pytest.raises(SettingError, match="did you mean 'jpeg'"):
+        output_format("jpg")

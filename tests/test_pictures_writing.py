@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
-from fixative.errors import ImageError, SettingError
+from fixative.errors import ImageError
 from fixative.pictures import (
     OUTPUT_FORMATS,
     OutputFormat,
@@ -215,9 +215,14 @@ def test_refusals_name_the_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png", "long.png"]
 
 
-def test_unknown_format_says_what_was_meant() -> None:
-    with pytest.raises(SettingError, match="did you mean 'jpeg'"):
-        output_format("jpg")
+def test_what_an_encoder_refuses_is_one_line(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "word " * 20_000
+    Image.fromarray(RGB).save(tmp_path / "in.png", exif=exif)
+    picture = read_picture(tmp_path / "in.png")
+    with pytest.raises(ImageError, match=r"out.jpg: cannot be saved as jpeg \(EXIF"):
+        write_picture(picture, RGB, tmp_path / "out.jpg", output=output_format("jpeg"))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
 
 
 def test_writing_is_deterministic(tmp_path: Path) -> None:

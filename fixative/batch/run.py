@@ -106,7 +106,7 @@ def protect_files(
         start = time.perf_counter()
         try:
             yield protect_file(task, protector, options)
-        except (FixativeError, OSError, MemoryError, RuntimeError) as error:
+        except Exception as error:  # one picture must not end the run; _reason tells them apart
             seconds = time.perf_counter() - start
             yield FileResult(task.source, error=_reason(error, task), seconds=seconds)
 

@@ -39,8 +39,8 @@ def results() -> Console:
 
 
 def say(console: Console, line: str) -> None:
-    """Print one line as it is: no markup, no wrapping."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print one line as it is: no markup, no wrapping, nothing that a console cannot show."""
+    console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def clear_errors() -> Generator[None, None, None]:
     try:
         yield
     except FixativeError as error:
-        _stop(f"error: {error}", BAD_INPUT)
+        _stop(f"error: {' '.join(str(error).split())}", BAD_INPUT)
     except OSError as error:
         name = f"{shown(str(error.filename))}: " if error.filename else ""
         _stop(f"error: {name}{error.strerror or error}", BAD_INPUT)

@@ -69,7 +69,10 @@ def protect(
         typer.Option("--format", help="png and webp keep all; jpeg and webp-lossy weaken it."),
     ] = FormatName.png,
     max_megapixels: Annotated[
-        float, typer.Option("--max-megapixels", help="Refuse larger pictures, up to 178.")
+        float,
+        typer.Option(
+            "--max-megapixels", help="Refuse larger ones (up to 178; each megapixel needs 0.11 GB)."
+        ),
     ] = 64.0,
 ) -> None:
     """Protect pictures; results appear in --out whole or not at all."""

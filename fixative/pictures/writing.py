@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from fixative.errors import ImageError
 from fixative.pictures.atomic import atomic_file
@@ -68,7 +68,7 @@ def write_picture(
     arguments, notes = _save_arguments(picture.metadata, output)
     with atomic_file(path, overwrite=overwrite) as temporary:
         image = Picture(path, pixels, picture.alpha, picture.metadata).image()
-        image.save(temporary, format=output.pillow, **arguments)
+        _save(image, temporary, arguments, path, output)
         saved = read_picture(temporary, limits=_NO_LIMITS)
         _compare(saved, pixels, picture, path, output)
     return SavedPicture(path, saved.pixels, notes)
@@ -90,6 +90,23 @@ def _check(picture: Picture, pixels: Pixels, path: Path, output: OutputFormat) -
         raise ImageError(
             f"{name}: has transparency, which {output.name} cannot hold; save as png or webp"
         )
+
+
+def _save(
+    image: Image.Image,
+    temporary: Path,
+    arguments: dict[str, object],
+    path: Path,
+    output: OutputFormat,
+) -> None:
+    try:
+        image.save(temporary, format=output.pillow, **arguments)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # encoders raise nearly anything on what they cannot hold
+        raise ImageError(
+            f"{shown(path)}: cannot be saved as {output.name} ({error}); save in another format"
+        ) from error
 
 
 def _compare(

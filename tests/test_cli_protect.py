@@ -128,7 +128,7 @@ def test_a_picture_in_its_own_folder(tmp_path: Path, models: Models) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), pixels)
 
 
-SHIPPED = {"taesd_encoder.safetensors", "taesd_decoder.safetensors"}
+SHIPPED = {"taesd_encoder.safetensors", "taesd_decoder.safetensors", "strength_map.safetensors"}
 
 
 def test_the_embedded_weights(tmp_path: Path) -> None:

@@ -56,8 +56,7 @@ def full_exif(turn: int = 1) -> Image.Exif:
 @pytest.mark.parametrize("turn", [1, 6])
 def test_exif_and_profile_are_kept(tmp_path: Path, kind: str, turn: int) -> None:
     source = tmp_path / "in.jpg"
-    profile = srgb_profile()
-    Image.fromarray(RGB).save(source, quality=95, exif=full_exif(turn), icc_profile=profile)
+    Image.fromarray(RGB).save(source, quality=95, exif=full_exif(turn), icc_profile=srgb_profile())
     image = rewritten(source, tmp_path / "out.bin", kind)
     exif = image.getexif()
     assert (exif[0x010E], exif[0x013B], exif[0x8298]) == (
@@ -67,7 +66,7 @@ def test_exif_and_profile_are_kept(tmp_path: Path, kind: str, turn: int) -> None
     )
     assert exif.get_ifd(0x8769)[0x9003] == "2026:01:02 03:04:05"
     assert 0x0112 not in exif
-    assert image.info["icc_profile"] == profile
+    assert image.info["icc_profile"] == srgb_profile()
     assert image.size == ((48, 32) if turn == 1 else (32, 48))
 
 
@@ -193,8 +192,7 @@ def test_a_converted_picture_says_its_new_profile(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["jpeg", "webp-lossy"])
 def test_lossy_formats_give_the_pixels_read_back(tmp_path: Path, kind: str) -> None:
     save_photo(tmp_path / "in.png")
-    picture = read_picture(tmp_path / "in.png")
-    out = tmp_path / "out.bin"
+    picture, out = read_picture(tmp_path / "in.png"), tmp_path / "out.bin"
     saved = write_picture(picture, picture.pixels, out, output=output_format(kind))
     np.testing.assert_array_equal(saved.pixels, np.asarray(Image.open(out)))
     gap = np.abs(saved.pixels.astype(int) - picture.pixels)

@@ -49,7 +49,7 @@ class MixBlock(nn.Module):
         self.reduce = nn.Conv2d(inner, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.reduce(F.relu(self.expand(self.spread(x))))
+        return x + self.reduce(F.relu_(self.expand(self.spread(x))))
 
 
 class MaskedHead(nn.Module):

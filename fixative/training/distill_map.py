@@ -39,6 +39,7 @@ from fixative.training.map_changes import (
     random_change,
     random_strength,
 )
+from fixative.training.map_losses import map_error, relative_error
 
 #: Side of the crops, new crops a step (one of the bank's comes with them), changes a crop.
 CROP, CROPS, CHANGES = 192, 3, 3
@@ -100,7 +101,7 @@ class MapDistillation:
         """The terms of the loss by name."""
         levels, wanted = self._teacher_view(pictures, changed)
         stem = self.student.first_layer(torch.cat([pictures, changed]))
-        features = _paired(F.relu(self.student.down8(stem)), len(pictures))
+        features = _paired(F.relu_(self.student.down8(stem)), len(pictures))
         pairs = self.student.pairs(features)
         got = with_total(*self.student.weigh(pairs))
         errors = {n: map_error(a, b) for n, a, b in zip(MAPS, got, wanted, strict=True)}
@@ -157,27 +158,6 @@ class MapDistillation:
         levels = [b - a for a, b in zip(before, after, strict=True)]
         levels[3:] = [torch.cat(levels[3:], 1)]
         return levels, with_total(shallow, torch.stack(maps[2:]).sum(0))
-
-
-def map_error(got: Tensor, wanted: Tensor) -> Tensor:
-    """How far maps are off, averaged over the maps: shape first, then scale.
-
-    1 − correlation is what is aimed at; log(1 + squared error / spread) and the squared logarithm
-    of the ratio of the means keep the scale, without letting a badly scaled map rule the step.
-    """
-    mean, wanted_mean = got.mean((1, 2, 3)), wanted.mean((1, 2, 3))
-    spread = wanted.var((1, 2, 3)) + 0.05 * wanted_mean.square() + 1e-6
-    error = torch.log1p((got - wanted).square().mean((1, 2, 3)) / spread)
-    ratio = ((mean + 1e-4) / (wanted_mean + 1e-4)).log().square()
-    a, b = got - mean[:, None, None, None], wanted - wanted_mean[:, None, None, None]
-    correlation = F.cosine_similarity(a.flatten(1), b.flatten(1), eps=1e-6)
-    return (1 - correlation + 0.5 * error + 0.1 * ratio).mean()
-
-
-def relative_error(got: Tensor, wanted: Tensor) -> Tensor:
-    """Mean over pictures of squared error / squared length (1 = nothing was guessed)."""
-    length = wanted.square().mean((1, 2, 3)) + 1e-8
-    return ((got - wanted).square().mean((1, 2, 3)) / length).mean()
 
 
 def train_strength_map(

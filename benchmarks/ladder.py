@@ -1,6 +1,6 @@
 """The paper's ablation ladder, every rung trained equally long (README, Ablation).
 
-python benchmarks/ladder.py --images FOLDER --runs FOLDER [--steps 240]
+python benchmarks/ladder.py --images FOLDER --runs FOLDER [--steps 160]
 
 Rungs are trained on one codec and measured on it, as in the paper. They are short trainings: the
 figures compare rungs with each other, not with the shipped mixture.
@@ -87,6 +87,7 @@ class Ladder:
     def rungs(self) -> list[Row]:
         """All rungs, in the paper's order."""
         base = MixtureRecipe(
+            batch=4,
             feature_weight=0.0,
             adaptive_target=False,
             fixed_target=FIXED,
@@ -119,8 +120,8 @@ def main() -> None:
     options.add_argument("--images", type=Path, default=SHARED_DATA / "images")
     options.add_argument("--codec", default=str(SHARED_DATA / "taesd/taesd_encoder.safetensors"))
     options.add_argument("--runs", type=Path, required=True)
-    options.add_argument("--steps", type=int, default=240)
-    options.add_argument("--pictures", type=int, default=28)
+    options.add_argument("--steps", type=int, default=160)
+    options.add_argument("--pictures", type=int, default=14)
     options.add_argument("--square-crops", type=int, default=350)
     options.add_argument("--window", type=int, default=256)
     options.add_argument("--feature-weight", type=float, default=0.1)

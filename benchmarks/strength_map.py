@@ -14,6 +14,7 @@ import torch
 from common import SHARED_DATA, finish, held_out, parser, print_table
 from torch import Tensor
 
+from fixative import Protector, ProtectSettings, load_codec, load_mixture
 from fixative.codecs.tiny import frozen, load_tiny_network
 from fixative.perceptual import LearnedMap, LpipsMap, VisibilityMap
 from fixative.strength import adaptive_strength
@@ -90,6 +91,7 @@ def all_pairs(
     }
     for name, change in drawn.items():
         yield name, _changed(pictures, change, seed)
+    yield "the shipped mixture", _mixed(pictures)
     yield f"PGD on the encoder, {ATTACKED_SIDE} px", _attacked(encode, pictures[::2], seed)
     for strength in STRENGTHS:
 
@@ -137,6 +139,13 @@ def _universal(encode: changes.Encode, pictures: list[Tensor], seed: int) -> lis
         pattern = changes.attack(encode, crops[index : index + 2], crops[index + 2 :][:1], start)
         bank.append((crops[index : index + 1], pattern))
     return bank
+
+
+def _mixed(pictures: list[Tensor]) -> Iterator[Pair]:
+    """What the map is asked in use: a picture and its first pass."""
+    protector = Protector(load_codec(), load_mixture(), ProtectSettings(strength_map="off"))
+    for picture in pictures:
+        yield picture, protector.protect(picture).image
 
 
 def _attacked(encode: changes.Encode, pictures: list[Tensor], seed: int) -> Iterator[Pair]:

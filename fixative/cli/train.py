@@ -35,7 +35,7 @@ def mixture(
     codec: Annotated[
         list[str], typer.Option("--codec", help="Encoders that take turns; the first groups.")
     ] = ["embedded"],  # noqa: B006 - typer copies it
-    steps: Steps = 1000,
+    steps: Steps = 700,
     pictures: Annotated[
         int, typer.Option("--pictures", min=8, help="How many square crops to learn from.")
     ] = 350,

@@ -80,7 +80,7 @@ def train_mixture(
     *,
     runs: Path,
     recipe: MixtureRecipe | None = None,
-    steps: int = 1000,
+    steps: int = 700,
     pictures: int = 350,
     groups: int = 4,
     on_step: ProgressCallback | None = None,

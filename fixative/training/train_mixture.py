@@ -125,7 +125,7 @@ class MixtureTraining:
             eta,
             names,
             quantise(self.shared, eta),
-            quantise(self.group, eta),
+            quantise(filled(self.group), eta),
             self._data.centroids,
             self._data.target_latents,
             self._data.target_entropies,
@@ -241,6 +241,18 @@ def fold(gradient: Tensor, window: tuple[slice, slice], period: int) -> Tensor:
     tiles = canvas.reshape(3, repeats, period, repeats, period)
     tile = tiles.sum((1, 3)) / max(1.0, gradient[0].numel() / period**2)
     return tile.repeat(1, repeats, repeats)
+
+
+def filled(group: Tensor) -> Tensor:
+    """Group perturbations where a group that met no training picture gets its target's mean.
+
+    Args:
+        group: (T, K, 3, H, W); all zero where nothing was learnt.
+    """
+    learnt = (group != 0).flatten(2).any(2).float()
+    weights = learnt / learnt.sum(1, keepdim=True).clamp_min(1)
+    mean = torch.einsum("tk,tkchw->tchw", weights, group)
+    return torch.where(learnt[:, :, None, None, None] > 0, group, mean[:, None])
 
 
 def _relative_error(got: Tensor, wanted: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def train_codec(
 
 def train_mixture(
     images: Path,
-    codecs: list[Codec],
+    codecs: Sequence[Codec],
     out: Path,
     *,
     runs: Path,

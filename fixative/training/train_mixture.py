@@ -12,6 +12,7 @@ Deviations, all for a CPU's sake and all written into the recipe:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +82,7 @@ class MixtureTraining:
 
     def __init__(
         self,
-        codecs: list[Codec],
+        codecs: Sequence[Codec],
         data: MixtureSet,
         targets: Tensor,
         periods: list[int],

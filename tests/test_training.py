@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from fixative.codecs.tiny import Block
-from fixative.errors import ImageError, MixtureError
+from fixative.errors import ImageError, MixtureError, SettingError
 from fixative.training.crops import CropSampler, step_generator
 from fixative.training.loop import LoopSettings, cosine_rate, run_training
 from fixative.training.splits import held_out_pictures, training_pictures
@@ -125,6 +125,16 @@ def test_an_interrupted_run_resumes_bit_exactly(make: Any, pictures: Path, tmp_p
     pairs = list(zip(tensors(whole.state()), tensors(resumed.state()), strict=True))
     assert len(pairs) >= 6
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(pictures: Path) -> None:
+    from dataclasses import replace
+
+    recipe = mixture_recipe(pictures)
+    state = recipe.state()
+    recipe.recipe = replace(recipe.recipe, feature_weight=0.7)
+    with pytest.raises(SettingError, match="checkpoint: made with other settings"):
+        recipe.load_state(state)
 
 
 def test_mixture_training_lowers_its_loss_within_the_bound(pictures: Path, tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def prepare_set(
         on_encode: called with (done, N).
     """
     pictures = _square_crops(crops, count, seed)
-    latents = _encoded(pictures, codec, cache, on_encode)
+    made_of = {"codec": codec.name, "count": count, "seed": seed}
+    latents = _encoded(pictures, codec, cache, made_of, on_encode)
     centroids = kmeans_centroids(latents, groups, seed)
     with torch.no_grad():
         target_latents = torch.cat([codec.encode(t[None]) for t in targets]).cpu()
@@ -115,12 +116,13 @@ def _encoded(
     pictures: Tensor,
     codec: Codec,
     cache: Path | None,
+    made_of: dict[str, Any],
     on_encode: Callable[[int, int], None] | None,
 ) -> Tensor:
     if cache is not None and cache.exists():
         stored = torch.load(cache, weights_only=True)
-        if len(stored) == len(pictures):
-            return stored
+        if stored["made_of"] == made_of:
+            return stored["latents"]
     latents: list[Tensor] = []
     with torch.no_grad():
         for i, picture in enumerate(pictures):
@@ -130,5 +132,5 @@ def _encoded(
     together = torch.cat(latents)
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(together, cache)
+        torch.save({"made_of": made_of, "latents": together}, cache)
     return together

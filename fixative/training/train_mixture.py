@@ -13,13 +13,14 @@ Deviations, all for a CPU's sake and all written into the recipe:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from fixative.codecs.base import Codec
+from fixative.errors import SettingError
 from fixative.mixture import SIDE, Mixture, quantise
 from fixative.training.crops import step_generator
 from fixative.training.loop import Losses, cosine_rate
@@ -134,11 +135,30 @@ class MixtureTraining:
         )
 
     def state(self) -> dict[str, Any]:
-        return {"shared": self.shared, "group": self.group, "moments": self._moments}
+        return {
+            "settings": self._settings(),
+            "shared": self.shared,
+            "group": self.group,
+            "moments": self._moments,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
+        if state["settings"] != self._settings():
+            raise SettingError(
+                "checkpoint: made with other settings, codecs or targets; use the same ones, or "
+                "another folder for --runs"
+            )
         self.shared, self.group = state["shared"], state["group"]
         self._moments = state["moments"]
+
+    def _settings(self) -> dict[str, Any]:
+        """What a checkpoint must have been made with to go on from it."""
+        return {
+            **asdict(self.recipe),
+            "codecs": [codec.name for codec in self._codecs],
+            "targets": [round(float(t.double().std()), 6) for t in self._targets],
+            "pictures": len(self._data.pictures),
+        }
 
     def _draw(self, generator: torch.Generator) -> list[Crop]:
         """Pictures at random, one place for all, so that their target is encoded once."""

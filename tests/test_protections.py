@@ -52,7 +52,7 @@ Maker = Callable[[float], Protection]
 @pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("strength", [8.0, 2.5])
 def test_budget_range_grid_and_input_hold(make: Maker, strength: float) -> None:
-    picture = drawn_picture(40, 56)
+    picture = drawn_picture(200, 264)
     kept = picture.clone()
     result = make(strength).protect(picture)
     image = result.image

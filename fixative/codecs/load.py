@@ -85,7 +85,9 @@ def _decoder_beside(encoder: Path) -> Path | None:
 
 def _load_kl(path: Path, tensors: dict[str, Tensor] | None, device: torch.device | str) -> Codec:
     try:
-        from diffusers import AutoencoderKL  # noqa: PLC0415 - an optional, heavy dependency
+        from diffusers.models.autoencoders.autoencoder_kl import (  # noqa: PLC0415 - optional
+            AutoencoderKL,
+        )
     except ImportError as error:
         raise CodecError(
             f"codec {path.name}: a full AutoencoderKL needs diffusers; "

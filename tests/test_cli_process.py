@@ -23,7 +23,11 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and limits")
 def start(folder: Path, checkout: Path, *arguments: str, code: str = "") -> subprocess.Popen[str]:
     """Start the command in a folder; ``code`` runs first in its process."""
     paths = os.pathsep.join(filter(None, (str(checkout), os.environ.get("PYTHONPATH"))))
-    program = f"import runpy, sys; {code}\nrunpy.run_module('fixative', run_name='__main__')"
+    # A runner in the background ignores SIGINT, and children inherit that.
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = (
+        f"{hear}\nimport runpy, sys; {code}\nrunpy.run_module('fixative', run_name='__main__')"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         cwd=folder,

@@ -80,7 +80,7 @@ def codec(
     out: Out,
     runs: Runs = Path("runs/codec"),
     encoder_steps: Annotated[int, typer.Option("--encoder-steps", min=1)] = 1800,
-    decoder_steps: Annotated[int, typer.Option("--decoder-steps", min=1)] = 900,
+    decoder_steps: Annotated[int, typer.Option("--decoder-steps", min=1)] = 800,
     seed: Seed = 0,
 ) -> None:
     """Distil the embedded codec from a teacher of the same format."""

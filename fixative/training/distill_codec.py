@@ -9,6 +9,7 @@ makes the problem so ill-conditioned that plain Adam crawls.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -37,7 +38,7 @@ CROP_SHAPES = ((8, 64), (2, 128))
 TEACHER_FED = 0.35
 
 
-class CodecDistillation:
+class CodecDistillation(ABC):
     """What encoder and decoder distillation share: optimiser, schedule, checkpoint."""
 
     def __init__(
@@ -64,9 +65,9 @@ class CodecDistillation:
         self._optimizer.step()
         return {name: error.item() for name, error in errors.items()}
 
+    @abstractmethod
     def errors(self, pictures: Tensor, progress: float) -> dict[str, Tensor]:
         """The terms of the loss by name."""
-        raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
         return {"student": self.student.state_dict(), "optimizer": self._optimizer.state_dict()}

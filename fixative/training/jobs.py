@@ -33,7 +33,7 @@ def train_codec(
     *,
     runs: Path,
     encoder_steps: int = 1800,
-    decoder_steps: int = 900,
+    decoder_steps: int = 800,
     seed: int = 0,
     on_step: ProgressCallback | None = None,
 ) -> None:

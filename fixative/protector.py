@@ -8,16 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fixative.assignment import assign
 from fixative.codecs.base import Codec
 from fixative.errors import SettingError
-from fixative.images import check_images, resize
+from fixative.images import check_images
 from fixative.metrics import pull
-from fixative.mixture import SIDE, Mixture, require_family
+from fixative.mixture import Mixture, require_family
 from fixative.perceptual import VisibilityMap, load_visibility_map
-from fixative.protections.base import ChangeReport, Proposal, Protection, measure_change
-from fixative.strength import adaptive_strength
+from fixative.protections.base import Proposal, Protection, measure_change
+from fixative.steps import (
+    PictureReport,
+    assign_pictures,
+    strength_factors,
+    target_perturbation,
+    working_copies,
+)
 from fixative.target import AUTO, choose_target
+
+__all__ = ["MAP_OFF", "PictureReport", "ProtectSettings", "Protector"]
 
 MAP_OFF = "off"
 
@@ -35,31 +42,6 @@ class ProtectSettings:
     strength: float = 8.0
     target: str = AUTO
     strength_map: str = "learned"
-
-
-@dataclass(frozen=True)
-class PictureReport(ChangeReport):
-    """What was chosen for one picture, and why.
-
-    Attributes:
-        group: index of the nearest centroid.
-        group_distances: root mean square latent distance to each centroid.
-        target: name of the target aimed at.
-        entropy: H(E(x)) in bits.
-        target_entropies: H(z_y) in bits by target.
-        codec: name of the codec.
-        family: its latent family.
-        mixture: name of the mixture.
-    """
-
-    group: int
-    group_distances: list[float]
-    target: str
-    entropy: float
-    target_entropies: dict[str, float]
-    codec: str
-    family: str
-    mixture: str
 
 
 class Protector(Protection):
@@ -106,7 +88,8 @@ class Protector(Protection):
     def measure_pull(self, images: Tensor, protected: Tensor) -> Tensor:
         """Pull towards each picture's target, on the 512 copies, (B,); costs two encodes."""
         check_images(images)
-        before, after = (self.codec.encode(self._copy(x)) for x in (images, protected))
+        copies = (working_copies(x).to(self.codec.device) for x in (images, protected))
+        before, after = (self.codec.encode(copy) for copy in copies)
         choice = choose_target(
             before,
             self.mixture.target_entropies,
@@ -116,48 +99,14 @@ class Protector(Protection):
         targets = self.mixture.target_latents.to(before.device)[choice.index]
         return pull(after, before, targets).cpu()
 
-    def _copy(self, images: Tensor) -> Tensor:
-        return resize(images.float(), SIDE, SIDE).clamp(0, 1).to(self.codec.device)
-
-    @torch.no_grad()
     def _propose(self, images: Tensor) -> Proposal:
-        copies = torch.cat([self._copy(image[None]) for image in images])
-        latents = torch.cat([self.codec.encode(copy[None]) for copy in copies])
-        assignment = assign(latents, self.mixture.centroids)
-        choice = choose_target(
-            latents,
-            self.mixture.target_entropies,
-            self.mixture.target_names,
-            target=self.settings.target,
-        )
-        perturbation = self.mixture.combined(choice.index, assignment.group)
-        perturbation = perturbation.mul_(self.epsilon / self.mixture.eta).to(copies.device)
+        copies = working_copies(images).to(self.codec.device)  # once for all steps
+        assigned = assign_pictures(copies, self.codec, self.mixture, target=self.settings.target)
+        chosen = target_perturbation(self.mixture, assigned, strength=self.strength)
         factors = None
         if self._visibility is not None and self.strength > 0:
-            first_pass = (copies + perturbation).clamp_(0, 1)
-            factors = adaptive_strength(self._visibility(copies, first_pass))
-        details = [
-            self._details(int(k), row.tolist(), int(t), float(h))
-            for k, row, t, h in zip(
-                assignment.group, assignment.distances, choice.index, choice.entropies, strict=True
-            )
-        ]
-        return Proposal(perturbation, factors, details)
-
-    def _details(
-        self, group: int, distances: list[float], target: int, entropy: float
-    ) -> dict[str, Any]:
-        names, entropies = self.mixture.target_names, self.mixture.target_entropies.tolist()
-        return {
-            "group": group,
-            "group_distances": distances,
-            "target": names[target],
-            "entropy": entropy,
-            "target_entropies": dict(zip(names, entropies, strict=True)),
-            "codec": self.codec.name,
-            "family": self.codec.family,
-            "mixture": self.mixture.name,
-        }
+            factors = strength_factors(copies, chosen, self._visibility)
+        return Proposal(chosen.perturbation, factors, assigned.details())
 
     def _report(self, before: Tensor, after: Tensor, details: dict[str, Any]) -> PictureReport:
         return PictureReport(**measure_change(before, after, self.strength), **details)

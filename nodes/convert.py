@@ -66,8 +66,11 @@ def mask_to_engine(mask: Tensor, images: Tensor, *, name: str = "mask") -> Tenso
 
 
 def map_to_mask(strength_map: Tensor) -> Tensor:
-    """(B, 1, H, W) factors → a host MASK (B, H, W) in [0, 1], 1 = full strength."""
-    return rearrange(strength_map, "b 1 h w -> b h w").clamp(0, 1).contiguous()
+    """(B, 1, H, W) factors → a host MASK (B, H, W); 1 = full strength, at most 1.183.
+
+    Not cut to 1, although masks usually end there: the next step needs the factors themselves.
+    """
+    return rearrange(strength_map, "b 1 h w -> b h w").contiguous()
 
 
 def difference_image(perturbation: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 from comfy_api.latest import ComfyExtension
 
-from .host import register_models_folder
+from .host.folders import register_folders
 from .protect import ProtectImage
 
 
@@ -21,5 +21,5 @@ class FixativeExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> FixativeExtension:
     """Called by the host once, when it loads the pack."""
-    register_models_folder()
+    register_folders()
     return FixativeExtension()

@@ -23,9 +23,11 @@ from .convert import (
     split_alpha,
     to_pil,
 )
-from .host import Progress, codec_of, mixture_files
+from .host.codecs import codec_of
+from .host.folders import mixture_files
+from .host.progress import Progress, node_id_of
 from .report import picture_line, report_text
-from .schema import build
+from .schema import build, check_choices
 
 TARGETS = ("auto", "low", "mid", "high")
 STRENGTH_MAPS = ("learned", "lpips", MAP_OFF)
@@ -63,11 +65,7 @@ class ProtectImage(io.ComfyNode):
         A value that another node will deliver is None here.
         """
         given = {"target": target, "strength_map": strength_map, "mixture": mixture}
-        for name, options in _choices().items():
-            value = given[name]
-            if value is not None and value not in options:
-                return f"{name}: expected one of {', '.join(options)}; got {value!r}"
-        return True
+        return check_choices(given, _choices())
 
     @classmethod
     def execute(
@@ -84,7 +82,7 @@ class ProtectImage(io.ComfyNode):
         pictures, alpha = split_alpha(image)
         masks = None if mask is None else mask_to_engine(mask, pictures)
         protector = _protector(vae, ProtectSettings(strength, target, strength_map), mixture)
-        done = _protect_each(protector, pictures, masks, Progress(len(pictures), _node_id(cls)))
+        done = _protect_each(protector, pictures, masks, Progress(len(pictures), node_id_of(cls)))
         shares = [1.0] * len(done) if masks is None else masks.flatten(1).mean(1).tolist()
         return io.NodeOutput(
             join_alpha(torch.cat([one.image for one in done]), alpha),
@@ -124,11 +122,6 @@ def _choices() -> dict[str, list[str]]:
         "strength_map": list(STRENGTH_MAPS),
         "mixture": mixtures.choices(mixture_files()),
     }
-
-
-def _node_id(node: Any) -> str | None:
-    hidden = getattr(node, "hidden", None)
-    return None if hidden is None else hidden.unique_id
 
 
 def _inputs() -> list[Any]:

@@ -1,0 +1,48 @@
+"""A VAE from the graph as the engine's codec, for encoding without gradients."""
+
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import Tensor
+
+from fixative.codecs import SCALINGS, CallableCodec, Codec, FamilyMatch, identify_family
+
+#: Family of each VAE met so far. It does not keep a VAE alive: a codec, which would, is made anew.
+_matches: WeakKeyDictionary[Any, FamilyMatch] = WeakKeyDictionary()
+
+
+def codec_of(vae: Any) -> Codec:
+    """The engine's view of a VAE from the graph, for encoding without gradients.
+
+    The host's ``encode`` is used as it is: it loads, casts and offloads, and gives the mean
+    latents before the model's scaling, which is added here once the family is known.
+    """
+    return _callable_codec(vae, family_of(vae).family)
+
+
+def family_of(vae: Any) -> FamilyMatch:
+    """How well a VAE from the graph matches the families we know; measured once a VAE."""
+    match = _matches.get(vae)
+    if match is None:
+        match = identify_family(_callable_codec(vae))
+        _matches[vae] = match
+    return match
+
+
+def _callable_codec(vae: Any, family: str = "unknown") -> Codec:
+    scaling = SCALINGS.get(family)
+    scale, shift = (scaling.scale, scaling.shift) if scaling else (1.0, 0.0)
+
+    def encode(images: Tensor) -> Tensor:
+        return (vae.encode(images.movedim(1, -1)) - shift) * scale
+
+    return CallableCodec(
+        encode,
+        name="the graph's VAE",
+        latent_channels=int(vae.latent_channels),
+        downscale=int(vae.spacial_compression_encode()),
+        family=family,
+    )

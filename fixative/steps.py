@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from fixative.protections.base import (
 )
 from fixative.strength import adaptive_strength
 from fixative.target import AUTO, choose_target
+
+PictureCallback = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,12 @@ def working_copies(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def assign_pictures(
-    images: Tensor, codec: Codec, mixture: Mixture, *, target: str = AUTO
+    images: Tensor,
+    codec: Codec,
+    mixture: Mixture,
+    *,
+    target: str = AUTO,
+    on_picture: PictureCallback | None = None,
 ) -> AssignedPictures:
     """Encode each picture once; find its group and its target.
 
@@ -131,6 +139,7 @@ def assign_pictures(
         codec: encodes the 512 copies; its family must be the mixture's.
         mixture: the learnt perturbations.
         target: ``auto`` (by entropy) or a target's name.
+        on_picture: called with the number of pictures encoded; may raise, to stop.
 
     Raises:
         ImageError: images are not of that form.
@@ -139,8 +148,12 @@ def assign_pictures(
     """
     check_images(images)
     require_family(mixture, codec.family, codec.latent_channels)
-    copies = working_copies(images).to(codec.device)
-    latents = torch.cat([codec.encode(copy[None]) for copy in copies])
+    pieces: list[Tensor] = []
+    for copy in working_copies(images):
+        pieces.append(codec.encode(copy[None]))
+        if on_picture is not None:
+            on_picture(len(pieces))
+    latents = torch.cat(pieces)
     nearest = assign(latents, mixture.centroids)
     choice = choose_target(latents, mixture.target_entropies, mixture.target_names, target=target)
     return AssignedPictures(
@@ -180,7 +193,11 @@ def target_perturbation(
 
 @torch.no_grad()
 def strength_factors(
-    images: Tensor, perturbation: TargetPerturbation, visibility: VisibilityMap
+    images: Tensor,
+    perturbation: TargetPerturbation,
+    visibility: VisibilityMap,
+    *,
+    on_picture: PictureCallback | None = None,
 ) -> Tensor:
     """S(1 − M) of the first pass, on the 512 copies (FastProtect, adaptive strength).
 
@@ -188,6 +205,7 @@ def strength_factors(
         images: (B, 3, H, W) in [0, 1], the pictures that the perturbation is for.
         perturbation: from ``target_perturbation``.
         visibility: LPIPS's spatial map, or its stand-in.
+        on_picture: called with the number of pictures done; may raise, to stop.
 
     Returns:
         (B, 1, 512, 512) factors on the perturbation, 0.91 or 1.183.
@@ -202,7 +220,12 @@ def strength_factors(
     if perturbation.strength == 0:
         return torch.ones_like(copies[:, :1])
     first_pass = (copies + perturbation.perturbation.to(copies)).clamp_(0, 1)
-    return adaptive_strength(visibility(copies, first_pass))
+    pieces: list[Tensor] = []
+    for before, after in zip(copies.split(1), first_pass.split(1), strict=True):
+        pieces.append(adaptive_strength(visibility(before, after)))
+        if on_picture is not None:
+            on_picture(len(pieces))
+    return torch.cat(pieces)
 
 
 class PerturbationApplied(Protection):

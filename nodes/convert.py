@@ -54,6 +54,10 @@ def mask_to_engine(mask: Tensor, images: Tensor, *, name: str = "mask") -> Tenso
     Raises:
         ImageError: neither one mask nor one a picture.
     """
+    return _one_each(mask, images, name).clamp(0, 1)
+
+
+def _one_each(mask: Tensor, images: Tensor, name: str) -> Tensor:
     count, _, height, width = images.shape
     planes = mask[None] if mask.dim() == 2 else mask
     if planes.dim() != 3 or len(planes) not in (1, count):
@@ -62,7 +66,25 @@ def mask_to_engine(mask: Tensor, images: Tensor, *, name: str = "mask") -> Tenso
             f"got shape {tuple(mask.shape)}"
         )
     planes = rearrange(planes.detach().cpu().float(), "b h w -> b 1 h w")
-    return resize(planes, height, width).clamp(0, 1).expand(count, -1, -1, -1)
+    return resize(planes, height, width).expand(count, -1, -1, -1)
+
+
+def factors_to_engine(strength_map: Tensor, images: Tensor, *, name: str = "map") -> Tensor:
+    """A host MASK of factors as the engine's, (B, 1, H, W) of the pictures' size.
+
+    Args:
+        strength_map: (h, w), (1, h, w) or (B, h, w); 1 = full strength; more presses harder.
+        images: (B, 3, H, W), the pictures it belongs to.
+        name: the input's name, for messages.
+
+    Raises:
+        ImageError: neither one map nor one a picture, or a factor below 0 or above 2.
+    """
+    planes = _one_each(strength_map, images, name)
+    low, high = (value.item() for value in torch.aminmax(planes))
+    if not (low >= 0 and high <= 2):
+        raise ImageError(f"{name}: expected factors from 0 to 2, got {low:.4g} to {high:.4g}")
+    return planes
 
 
 def map_to_mask(strength_map: Tensor) -> Tensor:

@@ -7,7 +7,11 @@ from typing import Any
 
 from comfy_api.latest import ComfyExtension
 
+from .apply import AdaptiveStrength, ApplyPerturbation
+from .assign import AssignMixture, TargetPerturbationNode
+from .compare import Compare
 from .host.folders import register_folders
+from .load_mixture import LoadMixture
 from .protect import ProtectImage
 
 
@@ -16,7 +20,15 @@ class FixativeExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[Any]:
         """The nodes, in the order of the menu."""
-        return [ProtectImage]
+        return [
+            ProtectImage,
+            LoadMixture,
+            AssignMixture,
+            TargetPerturbationNode,
+            AdaptiveStrength,
+            ApplyPerturbation,
+            Compare,
+        ]
 
 
 async def comfy_entrypoint() -> FixativeExtension:

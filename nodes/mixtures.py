@@ -32,12 +32,32 @@ def choose(choice: str, family: str, host_files: dict[str, Path]) -> Mixture:
         MixtureError: none fits, or the one asked for is not there.
     """
     if choice != AUTO:
-        return _named(choice, host_files)
+        return named(choice, host_files)
     for name in (*_shipped(), *sorted(host_files)):
         mixture = _readable(name, host_files)
         if mixture is not None and mixture.family == family:
             return mixture
     raise MixtureError(_nothing_fits(family))
+
+
+def named(name: str, host_files: dict[str, Path]) -> Mixture:
+    """The mixture of that file name, from the host's folder or from the shipped ones.
+
+    Raises:
+        MixtureError: there is none, or the file is no mixture.
+    """
+    if name in host_files:
+        path = host_files[name]
+    elif name in _shipped():
+        path = verified_weights(name)
+    else:
+        raise MixtureError(f"mixture: no file {name!r}; there are {', '.join(choices(host_files))}")
+    return _loaded(path, path.stat().st_mtime_ns)
+
+
+def fingerprint(host_files: dict[str, Path]) -> list[tuple[str, int]]:
+    """Changes when a mixture file does: a node that used the old one must then run again."""
+    return [(name, path.stat().st_mtime_ns) for name, path in sorted(host_files.items())]
 
 
 def _nothing_fits(family: str) -> str:
@@ -53,19 +73,9 @@ def _nothing_fits(family: str) -> str:
     )
 
 
-def _named(name: str, host_files: dict[str, Path]) -> Mixture:
-    if name in host_files:
-        path = host_files[name]
-    elif name in _shipped():
-        path = verified_weights(name)
-    else:
-        raise MixtureError(f"mixture: no file {name!r}; there are {', '.join(choices(host_files))}")
-    return _loaded(path, path.stat().st_mtime_ns)
-
-
 def _readable(name: str, host_files: dict[str, Path]) -> Mixture | None:
     try:
-        return _named(name, host_files)
+        return named(name, host_files)
     except FixativeError as error:
         logger.warning("Fixative: passing over a file: %s", error)
         return None

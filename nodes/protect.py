@@ -3,15 +3,13 @@
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from fixative.perceptual import VisibilityMap, load_visibility_map
-from fixative.protections.base import MAX_STRENGTH, Protected
+from fixative.protections.base import Protected
 from fixative.protector import MAP_OFF, Protector, ProtectSettings
 
 from . import mixtures
@@ -26,10 +24,11 @@ from .convert import (
 from .host.codecs import codec_of
 from .host.folders import mixture_files
 from .host.progress import Progress, node_id_of
+from .inputs import TARGETS, image_input, mask_input, strength_input, target_input, vae_input
 from .report import picture_line, report_text
 from .schema import build, check_choices
+from .visibility import visibility_map
 
-TARGETS = ("auto", "low", "mid", "high")
 STRENGTH_MAPS = ("learned", "lpips", MAP_OFF)
 
 
@@ -66,6 +65,11 @@ class ProtectImage(io.ComfyNode):
         """
         given = {"target": target, "strength_map": strength_map, "mixture": mixture}
         return check_choices(given, _choices())
+
+    @classmethod
+    def fingerprint_inputs(cls, **_inputs: Any) -> Any:
+        """Run again when a mixture file has changed."""
+        return mixtures.fingerprint(mixture_files())
 
     @classmethod
     def execute(
@@ -107,13 +111,8 @@ def _protect_each(
 def _protector(vae: Any, settings: ProtectSettings, mixture: str) -> Protector:
     codec = codec_of(vae)
     chosen = mixtures.choose(mixture, codec.family, mixture_files())
-    visibility = None if settings.strength_map == MAP_OFF else _visibility(settings.strength_map)
+    visibility = None if settings.strength_map == MAP_OFF else visibility_map(settings.strength_map)
     return Protector(codec, chosen, settings, visibility=visibility)
-
-
-@lru_cache(maxsize=2)
-def _visibility(name: str) -> VisibilityMap:
-    return load_visibility_map(name)
 
 
 def _choices() -> dict[str, list[str]]:
@@ -127,35 +126,10 @@ def _choices() -> dict[str, list[str]]:
 def _inputs() -> list[Any]:
     choices = _choices()
     return [
-        build(
-            io.Image.Input,
-            "image",
-            tooltip="Pictures to protect. A fourth channel (alpha) is kept as it is.",
-        ),
-        build(
-            io.Vae.Input,
-            "vae",
-            tooltip="Through whose eyes the pictures are seen: the VAE of the model family to "
-            "protect against (SD 1.x has a trained mixture). It decides which perturbation fits.",
-        ),
-        build(
-            io.Float.Input,
-            "strength",
-            default=8.0,
-            min=0.0,
-            max=MAX_STRENGTH,
-            step=0.5,
-            tooltip="Largest change of a colour value, in 1/255. 8 is the usual trade-off; more "
-            "protects more and is seen more; 0 changes nothing. Fractions are cut to whole levels.",
-        ),
-        build(
-            io.Combo.Input,
-            "target",
-            options=choices["target"],
-            default="auto",
-            tooltip="The pattern that models shall see instead. auto picks it by how busy the "
-            "picture is; low, mid and high name its repetition.",
-        ),
+        image_input("Pictures to protect. A fourth channel (alpha) is kept as it is."),
+        vae_input(),
+        strength_input(),
+        target_input(),
         build(
             io.Combo.Input,
             "strength_map",
@@ -172,13 +146,7 @@ def _inputs() -> list[Any]:
             tooltip="The trained perturbations. auto takes the one that fits the VAE's family; "
             "others come from the folder models/fixative.",
         ),
-        build(
-            io.Mask.Input,
-            "mask",
-            optional=True,
-            tooltip="Where to protect: 1 = fully, 0 = leave as it is. Resized to the pictures; one "
-            "mask for all, or one each. Without a mask everything is protected.",
-        ),
+        mask_input(),
     ]
 
 

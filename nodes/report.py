@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from fixative.protector import PictureReport
+from fixative.steps import AssignedPictures, PictureReport
 
 
 def report_text(reports: Sequence[PictureReport], *, shares: Sequence[float]) -> str:
@@ -27,6 +27,18 @@ def report_text(reports: Sequence[PictureReport], *, shares: Sequence[float]) ->
     facts = [
         {**report.to_dict(), "masked_share": share}
         for report, share in zip(reports, shares, strict=True)
+    ]
+    return "\n".join(lines) + "\n\n" + json.dumps({"pictures": facts}, indent=1)
+
+
+def assignment_text(assigned: AssignedPictures) -> str:
+    """A line a picture, a blank line, and the same facts as JSON."""
+    facts = assigned.details()
+    lines = [f"Assigned by {assigned.mixture}, VAE family {assigned.family}"]
+    lines += [
+        f"{number}: group {one['group']} (distance {one['group_distances'][one['group']]:.3f}), "
+        f"target {one['target']}, entropy {one['entropy']:.2f} bits"
+        for number, one in enumerate(facts, start=1)
     ]
     return "\n".join(lines) + "\n\n" + json.dumps({"pictures": facts}, indent=1)
 

@@ -22,6 +22,12 @@ def node_id_of(node: Any) -> str | None:
     return None if hidden is None else hidden.unique_id
 
 
+def say(text: str, node_id: str | None) -> None:
+    """Show a text in the node, without any script of ours."""
+    if node_id is not None:
+        PromptServer.instance.send_progress_text(text, node_id)
+
+
 class Progress:
     """Progress of one node run: a bar, a preview, a line of text; stops where the user stops.
 
@@ -43,7 +49,7 @@ class Progress:
     def done(self, count: int, text: str, preview: Image | None = None) -> None:
         """Show that ``count`` steps are done; raises the host's interrupt if the user stopped."""
         comfy.model_management.throw_exception_if_processing_interrupted()
-        if self._node_id is not None and text:
-            PromptServer.instance.send_progress_text(text, self._node_id)
+        if text:
+            say(text, self._node_id)
         shown = None if preview is None else ("JPEG", preview, PREVIEW_SIDE)
         self._bar.update_absolute(count, self._total, shown)

@@ -111,6 +111,14 @@ class ComfyClient:
         run.outputs = history.get(prompt, {}).get("outputs", {})
         return run
 
+    def refused(self, graph: Graph) -> dict[str, Any]:
+        """What the host says about each node of a graph that it refuses to run."""
+        try:
+            self.run(graph)
+        except BadRequestError as error:
+            return error.details["node_errors"]
+        raise AssertionError("the host ran it")
+
     def pictures(self, run: Run, node_id: str) -> list[Pixels]:
         """The pictures that a SaveImage or PreviewImage node wrote, as uint8 arrays."""
         return [self._picture(entry) for entry in run.outputs[node_id]["images"]]

@@ -2,6 +2,7 @@
 
 from fixative.codecs.base import UNKNOWN_FAMILY, Codec
 from fixative.codecs.families import SCALINGS, FamilyMatch, identify_family
+from fixative.codecs.hosted import HostedCodec, HostedForm
 from fixative.codecs.load import EMBEDDED, load_codec
 from fixative.codecs.module import CallableCodec, KLCodec
 from fixative.codecs.tiny import TinyCodec
@@ -13,6 +14,8 @@ __all__ = [
     "CallableCodec",
     "Codec",
     "FamilyMatch",
+    "HostedCodec",
+    "HostedForm",
     "KLCodec",
     "TinyCodec",
     "identify_family",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fixative.errors import CodecError
 from fixative.images import pad_to_multiple
@@ -78,6 +78,10 @@ class Codec(ABC):
         """
         images = self._decode(latents.to(self.device)).float().clamp(0, 1)
         return images if size is None else images[..., : size[0], : size[1]]
+
+    def recomputable_blocks(self) -> list[nn.Module]:
+        """Parts of the encoder that may run twice to save memory; none where that is unknown."""
+        return []
 
     def _prepared(self, images: Tensor) -> Tensor:
         return pad_to_multiple(images.to(self.device, torch.float32), self.downscale)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fixative.codecs.base import UNKNOWN_FAMILY, Codec
+from fixative.codecs.recompute import composite_blocks
 from fixative.errors import CodecError
 
 ImageFunction = Callable[[Tensor], Tensor]
@@ -100,8 +101,11 @@ class KLCodec(Codec):
         mean = _mean_latents(self._module, images)
         return (mean.float() - self.shift) * self.scale
 
+    def recomputable_blocks(self) -> list[nn.Module]:
+        return composite_blocks(self._module.encoder)
+
     def _encode_with_features(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        with _recorded(_feature_layers(self._module.encoder, self.name)) as features:
+        with recorded(feature_layers(self._module.encoder, self.name)) as features:
             latents = self._encode(images)
         return latents, features
 
@@ -133,7 +137,7 @@ def _probe_shape(module: Any, device: torch.device) -> tuple[int, int]:
     return mean.shape[1], side // mean.shape[-1]
 
 
-def _feature_layers(encoder: nn.Module, name: str) -> list[nn.Module]:
+def feature_layers(encoder: nn.Module, name: str) -> list[nn.Module]:
     """Down blocks 1, 2, 3 and the first middle block, in the LDM or the diffusers layout."""
     down = getattr(encoder, "down", None) or getattr(encoder, "down_blocks", None)
     middle = getattr(encoder, "mid", None) or getattr(encoder, "mid_block", None)
@@ -149,7 +153,7 @@ def _feature_layers(encoder: nn.Module, name: str) -> list[nn.Module]:
 
 
 @contextmanager
-def _recorded(layers: list[nn.Module]) -> Generator[list[Tensor], None, None]:
+def recorded(layers: list[nn.Module]) -> Generator[list[Tensor], None, None]:
     """Collect the outputs of ``layers`` in the order in which they run."""
     outputs: list[Tensor] = []
 

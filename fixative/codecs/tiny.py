@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fixative.codecs.base import Codec
+from fixative.codecs.recompute import composite_blocks
 from fixative.errors import CodecError
 from fixative.weights import load_tensors
 
@@ -88,6 +89,9 @@ class TinyCodec(Codec):
         )
         self._encoder = frozen(encoder, self.device)
         self._decoder = None if decoder is None else frozen(decoder, self.device)
+
+    def recomputable_blocks(self) -> list[nn.Module]:
+        return composite_blocks(self._encoder)
 
     def _encode(self, images: Tensor) -> Tensor:
         return self._encoder(images.contiguous(memory_format=torch.channels_last))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fixative.errors import MixtureError
+from fixative.pictures.atomic import atomic_file
 from fixative.weights import load_tensors, read_manifest, read_metadata, verified_weights
 
 FORMAT = "fixative-mixture-1"
@@ -33,11 +33,13 @@ class Mixture:
         target_names: T names, from low to high pattern repetition.
         shared: (T, 3, 512, 512) int8, the global perturbations δg.
         group: (T, K, 3, 512, 512) int8, the group perturbations Δk.
-        centroids: (K, C, 64, 64) float32, group centres in latent space.
-        target_latents: (T, C, 64, 64) float32, z_y of each target picture.
+        centroids: (K, C, h, w) float32, group centres in latent space; h = w = 512 / downscale.
+        target_latents: (T, C, h, w) float32, z_y of each target picture.
         target_entropies: (T,) float32, H(z_y) in bits.
         recipe: how it was trained, JSON types only.
         name: what messages call it.
+        probe: (C, h, w) normalised latents of the probe picture (``fixative.codecs.learnt``), by
+            which a learnt family is found again; None for the families that are shipped.
     """
 
     family: str
@@ -50,6 +52,7 @@ class Mixture:
     target_entropies: Tensor
     recipe: dict[str, Any] = field(default_factory=dict[str, Any])
     name: str = "mixture"
+    probe: Tensor | None = None
 
     @property
     def groups(self) -> int:
@@ -75,6 +78,10 @@ class Mixture:
         steps = self.shared[target].float() + self.group[target, group].float()
         return steps.mul_(self.quantum)
 
+    def learnt(self) -> dict[str, Tensor]:
+        """Its family and probe, as ``in_learnt_space`` takes them; {} where there is no probe."""
+        return {} if self.probe is None else {self.family: self.probe}
+
     def save(self, path: Path) -> None:
         """Write one safetensors file, whole or not at all."""
         tensors = {
@@ -84,6 +91,8 @@ class Mixture:
             "target_latents": self.target_latents.half(),
             "target_entropies": self.target_entropies,
         }
+        if self.probe is not None:
+            tensors["probe"] = self.probe
         described = {
             "format": FORMAT,
             "family": self.family,
@@ -91,12 +100,10 @@ class Mixture:
             "targets": list(self.target_names),
             "recipe": self.recipe,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            partial = Path(folder) / path.name
-            contiguous = {key: tensor.contiguous() for key, tensor in tensors.items()}
+        contiguous = {key: tensor.contiguous() for key, tensor in tensors.items()}
+        # A file, not a folder, beside it: a host that lists this folder remembers its sub-folders.
+        with atomic_file(path, overwrite=True) as partial:
             save_file(contiguous, partial, metadata={"fixative": json.dumps(described)})
-            os.replace(partial, path)
 
 
 def quantise(perturbation: Tensor, eta: float) -> Tensor:
@@ -126,11 +133,24 @@ def load_mixture(path: Path | None = None, *, family: str = "sd1") -> Mixture:
                 target_entropies=tensors.pop("target_entropies").float(),
                 recipe=described["recipe"],
                 name=source.name,
+                probe=tensors.pop("probe", None),
             ),
             source,
         )
     except KeyError as error:
         raise MixtureError(f"mixture {source.name}: {error} is missing; get it again") from error
+
+
+def read_learnt(path: Path) -> dict[str, Tensor]:
+    """``Mixture.learnt`` of a file, without loading its perturbations.
+
+    Raises:
+        MixtureError: not a mixture.
+        WeightsError: damaged file.
+    """
+    family = _description(path)["family"]
+    with safetensors.safe_open(path, framework="pt") as file:
+        return {family: file.get_tensor("probe")} if "probe" in file.keys() else {}  # noqa: SIM118
 
 
 def find_mixture(family: str) -> Path:

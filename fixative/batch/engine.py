@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fixative.codecs import EMBEDDED, load_codec
+from fixative.codecs.learnt import in_learnt_space
 from fixative.codecs.load import ENCODER_FILE
 from fixative.mixture import find_mixture, load_mixture
 from fixative.protector import Protector, ProtectSettings
@@ -35,7 +36,8 @@ def build_protector(choice: EngineChoice) -> Protector:
         FixativeError: something is unknown, damaged, out of range or does not fit together.
     """
     codec = load_codec(choice.codec)
-    return Protector(codec, load_mixture(choice.mixture, family=codec.family), choice.settings)
+    mixture = load_mixture(choice.mixture, family=codec.family)
+    return Protector(in_learnt_space(codec, mixture.learnt()), mixture, choice.settings)
 
 
 def describe_engine(choice: EngineChoice, protector: Protector) -> dict[str, Any]:

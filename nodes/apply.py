@@ -20,9 +20,10 @@ from .convert import (
     mask_to_engine,
     split_alpha,
 )
+from .host.notices import warn
 from .host.progress import Progress, node_id_of, say
 from .inputs import image_input, mask_input
-from .report import report_text
+from .report import report_text, urgent
 from .schema import build, check_choices
 from .sockets import PERTURBATION
 from .visibility import visibility_map
@@ -134,6 +135,9 @@ class ApplyPerturbation(io.ComfyNode):
         shares = [1.0] * len(pictures) if masks is None else masks.flatten(1).mean(1).tolist()
         text = report_text(done.reports, shares=shares)
         say(text.split("\n\n")[0], node_id_of(cls))
+        warning = urgent(done.reports, shares)
+        if warning is not None:
+            warn(warning, node_id=node_id_of(cls))
         return io.NodeOutput(
             join_alpha(done.image, alpha), difference_image(done.perturbation), text
         )

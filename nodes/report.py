@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from fixative.steps import AssignedPictures, PictureReport
 
+#: Our own strength map asks for more than the budget at about a fifth of the values.
+MOSTLY_CUT = 0.5
+
 
 def report_text(reports: Sequence[PictureReport], *, shares: Sequence[float]) -> str:
     """A line a picture, a blank line, and the same facts as JSON.
@@ -51,6 +54,25 @@ def picture_line(report: PictureReport, share: float = 1.0) -> str:
         f"(entropy {report.entropy:.2f} bits), largest change {report.max_change:.0f}/255, {psnr}"
     )
     return f"{line}{_warning(report, share)}"
+
+
+def urgent(reports: Sequence[PictureReport], shares: Sequence[float]) -> str | None:
+    """What the user must see at once, in one or two sentences, or None.
+
+    Args:
+        reports: one a picture.
+        shares: the part of each picture that the mask covers, 0 to 1.
+    """
+    for number, (report, share) in enumerate(zip(reports, shares, strict=True), start=1):
+        warning = _warning(report, share).removeprefix(". ")
+        if warning.startswith("NOT PROTECTED"):
+            return f"Picture {number}: {warning}"
+        if report.cut_share > MOSTLY_CUT:
+            return (
+                f"Picture {number}: the budget of {report.strength:g}/255 cut off "
+                f"{report.cut_share:.0%} of what was asked for. Use a weaker map, or more strength"
+            )
+    return None
 
 
 def _warning(report: PictureReport, share: float) -> str:

@@ -13,7 +13,7 @@ from fixative.errors import MixtureError
 from fixative.mixture import find_mixture
 from fixative.protector import PictureReport
 from nodes import mixtures
-from nodes.report import report_text
+from nodes.report import report_text, urgent
 from nodes.schema import build
 
 
@@ -66,6 +66,7 @@ def picture_report(**changed: Any) -> PictureReport:
         "strength": 8.0,
         "max_change": 8.0,
         "mean_change": 3.0,
+        "cut_share": 0.2,
         "psnr": 36.5,
         "group": 2,
         "group_distances": [1.0, 2.0, 0.5, 3.0],
@@ -103,6 +104,20 @@ class TestReport:
     ) -> None:
         text = report_text([picture_report(**changed)], shares=[share])
         assert f"NOT PROTECTED: {reason}" in text
+
+
+class TestUrgent:
+    def test_nothing_is_when_all_is_well(self) -> None:
+        assert urgent([picture_report()], [0.5]) is None
+
+    def test_an_unprotected_picture_among_others(self) -> None:
+        reports = [picture_report(), picture_report(max_change=0.0, psnr=None)]
+        assert str(urgent(reports, [1.0, 0.0])).startswith("Picture 2: NOT PROTECTED: the mask")
+
+    def test_a_budget_that_cut_most_of_it(self) -> None:
+        told = urgent([picture_report(cut_share=0.89)], [1.0])
+        assert told is not None
+        assert "the budget of 8/255 cut off 89%" in told
 
 
 class TestKeywords:

@@ -11,7 +11,7 @@ from torch import Tensor
 from fixative.errors import ImageError, MixtureError, SettingError
 from fixative.mixture import SIDE
 from fixative.perceptual import VisibilityMap
-from fixative.protections.base import Proposal, Protection, enforce_budget
+from fixative.protections.base import Proposal, Protection, cut_share, enforce_budget
 from fixative.protections.noise import RandomNoise
 from fixative.protections.photoguard import PhotoGuard
 from fixative.protector import Protector, ProtectSettings
@@ -130,6 +130,13 @@ def test_budget_by_hand() -> None:
     wanted = torch.tensor([-9.0, 3.4, 100.0, 1.0]) / 255
     result = enforce_budget(image, wanted, 8 / 255) * 255
     assert result.round().tolist() == [0, 13, 255, 255]
+    assert cut_share(wanted, 8 / 255) == 0.5  # -9 and 100
+
+
+def test_the_share_that_the_budget_cut_is_told() -> None:
+    report = Reckless(strength=8.0).protect(drawn_picture()).reports[0]
+    assert report.cut_share == 1.0
+    assert RandomNoise(strength=8.0).protect(drawn_picture()).reports[0].cut_share == 0.0
 
 
 def test_photoguard_lowers_the_distance_and_noise_does_not() -> None:

@@ -28,12 +28,14 @@ class ChangeReport:
         max_change: largest change of a channel, in 1/255.
         mean_change: mean absolute change, in 1/255.
         psnr: dB, of the protected picture against the original; None if they are equal.
+        cut_share: share of values, 0 to 1, where the budget cut off what the method wanted.
     """
 
     strength: float
     max_change: float
     mean_change: float
     psnr: float | None
+    cut_share: float
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types only."""
@@ -117,8 +119,8 @@ class Protection(ABC):
         factors = torch.stack([piece[1] for piece in pieces])
         details = proposal.details or [{} for _ in pieces]
         measured = [
-            self._report(images[i : i + 1], image[i : i + 1], details[i])
-            for i in range(len(images))
+            self._report(images[i : i + 1], image[i : i + 1], {**details[i], "cut_share": piece[2]})
+            for i, piece in enumerate(pieces)
         ]
         return Protected(image, image - images, factors, measured)
 
@@ -126,13 +128,13 @@ class Protection(ABC):
     def _propose(self, images: Tensor) -> Proposal: ...
 
     def _report(self, before: Tensor, after: Tensor, details: dict[str, Any]) -> ChangeReport:
-        """Measure one picture; a subclass adds ``details``."""
-        del details
-        return ChangeReport(**measure_change(before, after, self.strength))
+        """Measure one picture; a subclass with a report of its own adds the other ``details``."""
+        measured = measure_change(before, after, self.strength)
+        return ChangeReport(**measured, cut_share=details["cut_share"])
 
 
 def measure_change(before: Tensor, after: Tensor, strength: float) -> dict[str, Any]:
-    """The fields of a ChangeReport for (1, 3, H, W) before and after."""
+    """What a ChangeReport tells of (1, 3, H, W) before and after."""
     change = (after - before).abs_()
     largest = change.max().item() * LEVELS
     decibel = psnr(after, before).item() if largest > 0 else None
@@ -153,17 +155,27 @@ def enforce_budget(image: Tensor, perturbation: Tensor, epsilon: float) -> Tenso
     Returns:
         On the k/255 grid; ``image`` itself, bit for bit, if the budget is under one level.
     """
-    levels = int(epsilon * LEVELS + 1e-4)
+    levels = _whole_levels(epsilon)
     if levels == 0:
         return image.clone()
     change = (perturbation * LEVELS).round_().clamp_(-levels, levels)
     return change.add_((image * LEVELS).round_()).clamp_(0, LEVELS).div_(LEVELS)
 
 
+def cut_share(perturbation: Tensor, epsilon: float) -> float:
+    """The share of values that ``enforce_budget`` cuts, 0 to 1."""
+    limit = (_whole_levels(epsilon) + 0.5) / LEVELS
+    return torch.count_nonzero(perturbation.abs() > limit).item() / perturbation.numel()
+
+
+def _whole_levels(epsilon: float) -> int:
+    return int(epsilon * LEVELS + 1e-4)
+
+
 def _apply(
     image: Tensor, proposal: Proposal, mask: Tensor | None, epsilon: float
-) -> tuple[Tensor, Tensor]:
-    """One picture (3, H, W): its protected version and the factors used (1, H, W)."""
+) -> tuple[Tensor, Tensor, float]:
+    """One picture (3, H, W): protected, the factors used (1, H, W), and the share cut."""
     height, width = image.shape[-2:]
     perturbation = resize(proposal.perturbation.to(image), height, width)[0]
     if proposal.factors is None:
@@ -171,7 +183,8 @@ def _apply(
     else:
         factors = resize(proposal.factors.to(image), height, width)[0]
     factors = factors if mask is None else factors * mask
-    return enforce_budget(image, perturbation * factors, epsilon), factors
+    wanted = perturbation * factors
+    return enforce_budget(image, wanted, epsilon), factors, cut_share(wanted, epsilon)
 
 
 def _at(proposal: Proposal, i: int) -> Proposal:

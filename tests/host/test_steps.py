@@ -142,3 +142,12 @@ def test_any_mask_may_stand_in_for_the_map(client: ComfyClient) -> None:
         graph["solid"] = {"class_type": "SolidMask", "inputs": inputs}
         graph["apply"]["inputs"]["map"] = ["solid", 0]
         assert_same(client.pictures(client.run(graph), "save image"), expected)
+
+
+def test_an_unprotected_picture_is_warned_of_at_once(client: ComfyClient) -> None:
+    name = client.upload("unprotected.png", picture(64, 64, 6))
+    assert not client.run(chain_graph(name, strength_map="off")).data_of("fixative.notice")
+    run = client.run(chain_graph(name, strength_map="off", mask=["load 0", 1]))
+    [notice] = run.data_of("fixative.notice")
+    assert notice["text"].startswith("Picture 1: NOT PROTECTED: the mask is empty")
+    assert notice["node_id"] == "apply"

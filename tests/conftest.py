@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.fixtures import built_host, client, host
+
+__all__ = ["built_host", "client", "host"]
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 

@@ -1,7 +1,8 @@
-"""The real ComfyUI, booted once for all tests of this folder."""
+"""The real ComfyUI, booted once for all tests that drive it, over HTTP or in a browser."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -28,8 +29,13 @@ def built_host() -> BuiltHost:
 
 @pytest.fixture(scope="session")
 def host(built_host: BuiltHost, tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHost]:
-    """A server with our embedded weights as ``taesd``, and a stranger's as ``taesdxl``."""
+    """A server with our embedded weights as ``taesd``, and a stranger's as ``taesdxl``.
+
+    Its input folder holds the picture that every ComfyUI comes with.
+    """
     base = tmp_path_factory.mktemp("comfyui")
+    (base / "input").mkdir()
+    shutil.copy(built_host.main.parent / "input" / "example.png", base / "input")
     files = (f"taesd_{part}.safetensors" for part in ("encoder", "decoder"))
     add_vae(base, "taesd", *(verified_weights(name) for name in files))
     add_vae(base, "taesdxl", *_strangers_vae(tmp_path_factory.mktemp("stranger")))

@@ -13,6 +13,7 @@ from .compare import Compare
 from .host.folders import register_folders
 from .load_mixture import LoadMixture
 from .protect import ProtectImage
+from .save import SaveProtectedImage
 
 
 class FixativeExtension(ComfyExtension):
@@ -28,6 +29,7 @@ class FixativeExtension(ComfyExtension):
             AdaptiveStrength,
             ApplyPerturbation,
             Compare,
+            SaveProtectedImage,
         ]
 
 

@@ -15,6 +15,7 @@ from fixative.pictures.metadata import JPEG_XMP_NAME, Metadata
 from fixative.pictures.naming import shown
 from fixative.pictures.picture import Picture, Pixels
 from fixative.pictures.reading import MOST_MEGAPIXELS, ReadLimits, read_picture
+from fixative.pictures.workflow import WORKFLOW_KEYS
 
 _NO_LIMITS = ReadLimits(megapixels=MOST_MEGAPIXELS, side=2**31)
 #: What a block of a JPEG holds at most, in bytes.
@@ -168,7 +169,8 @@ def _png_info(metadata: Metadata) -> PngImagePlugin.PngInfo:
     for kind, data in metadata.colour_chunks.items():
         info.add(kind, data)
     for key, text in metadata.texts.items():
-        info.add_text(key, text, zip=len(text) > 1024)
+        # ComfyUI opens the workflow of a dropped file only from a chunk that is not compressed.
+        info.add_text(key, text, zip=len(text) > 1024 and key not in WORKFLOW_KEYS)
     if metadata.xmp:
         info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
     return info

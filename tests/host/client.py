@@ -69,6 +69,10 @@ class ComfyClient:
         """A node's description."""
         return json.loads(self._get(f"/object_info/{node_id}"))[node_id]
 
+    def all_object_info(self) -> dict[str, Any]:
+        """The descriptions of every node of the host, by id."""
+        return json.loads(self._get("/object_info"))
+
     def text(self, path: str) -> str:
         """A page that the server gives out."""
         return self._get(path).decode()
@@ -92,8 +96,19 @@ class ComfyClient:
         """Stop what runs."""
         self._post("/interrupt", b"{}", "application/json")
 
-    def run(self, graph: Graph, *, listener: Listener | None = None) -> Run:
+    def run(
+        self,
+        graph: Graph,
+        *,
+        listener: Listener | None = None,
+        workflow: dict[str, Any] | None = None,
+    ) -> Run:
         """Queue a graph and listen until it ends.
+
+        Args:
+            graph: in the API format.
+            listener: called with every event.
+            workflow: what the front end sends along, to be written into saved pictures.
 
         Raises:
             BadRequestError: the host refused the graph.
@@ -102,7 +117,10 @@ class ComfyClient:
             f"ws://{self._address}/ws?clientId={self._id}", timeout=WAIT_SECONDS
         )
         try:
-            body = json.dumps({"prompt": graph, "client_id": self._id}).encode()
+            queued = {"prompt": graph, "client_id": self._id}
+            if workflow is not None:
+                queued["extra_data"] = {"extra_pnginfo": {"workflow": workflow}}
+            body = json.dumps(queued).encode()
             prompt = json.loads(self._post("/prompt", body, "application/json"))["prompt_id"]
             run = _listen(connection, prompt, listener)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,6 +78,13 @@ class Mixture:
         target, group = target.cpu(), group.cpu()
         steps = self.shared[target].float() + self.group[target, group].float()
         return steps.mul_(self.quantum)
+
+    def digest(self) -> str:
+        """A hash of its perturbations and groups, in hex."""
+        found = hashlib.sha256()
+        for tensor in (self.shared, self.group, self.centroids.half()):
+            found.update(tensor.contiguous().numpy().tobytes())
+        return found.hexdigest()
 
     def learnt(self) -> dict[str, Tensor]:
         """Its family and probe, as ``in_learnt_space`` takes them; {} where there is no probe."""

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from fixative.codecs.tiny import Block
-from fixative.errors import ImageError, MixtureError, SettingError
+from fixative.errors import ImageError, SettingError
 from fixative.training.crops import CropSampler, step_generator
 from fixative.training.loop import LoopSettings, cosine_rate, run_training
 from fixative.training.splits import held_out_pictures, training_pictures
@@ -165,7 +165,7 @@ def test_periodic_phase_keeps_perturbations_periodic(pictures: Path) -> None:
 
 
 def test_a_group_without_pictures_gets_the_mean_of_its_target() -> None:
-    from fixative.training.train_mixture import filled
+    from fixative.training.perturbations import filled
 
     group = torch.zeros(2, 3, 3, 4, 4)
     group[0, 0], group[0, 1] = 1.0, 3.0
@@ -185,47 +185,3 @@ def test_student_starts_from_random_weights_not_the_teachers(pictures: Path) -> 
             cosine = torch.cosine_similarity(own.flatten(), theirs.flatten(), dim=0)
             assert cosine.abs() < 0.2
     assert isinstance(recipe.student[1], Block)
-
-
-def test_groups_are_found_where_they_are() -> None:
-    pytest.importorskip("sklearn", reason="the training extra is not installed")
-    from fixative.training.mixture_set import kmeans_centroids
-
-    centres = torch.tensor([-5.0, 0.0, 5.0])
-    points = centres.repeat(4)[:, None, None, None] + 0.1 * torch.randn(12, 2, 3, 3)
-    found = kmeans_centroids(points, 3, seed=0)
-    assert found.shape == (3, 2, 3, 3)
-    assert sorted(found.mean((1, 2, 3)).tolist()) == pytest.approx([-5, 0, 5], abs=0.1)
-
-
-def test_a_whole_mixture_training_writes_a_loadable_file(pictures: Path, tmp_path: Path) -> None:
-    pytest.importorskip("sklearn", reason="the training extra is not installed")
-    from fixative.mixture import load_mixture
-    from fixative.training.jobs import train_mixture
-    from fixative.training.train_mixture import MixtureRecipe
-
-    out = tmp_path / "out" / "m.safetensors"
-    recipe = MixtureRecipe(crop=64, batch=2)
-    train_mixture(
-        pictures,
-        [random_codec(seed=1)],
-        out,
-        runs=tmp_path / "runs",
-        recipe=recipe,
-        steps=2,
-        pictures=3,
-        groups=2,
-    )
-    mixture = load_mixture(out)
-    assert mixture.groups == 2
-    assert mixture.recipe["steps"] == 2
-    assert mixture.recipe["pictures"] == {"cartoons": 1, "objects": 1, "photos": 1}
-    assert mixture.shared.abs().max() > 0
-
-
-def test_codecs_of_two_families_make_no_mixture(pictures: Path, tmp_path: Path) -> None:
-    from fixative.training.jobs import train_mixture
-
-    codecs = [random_codec(), random_codec(family="sdxl")]
-    with pytest.raises(MixtureError, match="expected one latent family"):
-        train_mixture(pictures, list(codecs), tmp_path / "m.safetensors", runs=tmp_path)

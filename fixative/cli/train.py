@@ -43,31 +43,37 @@ def mixture(
         int, typer.Option("--crop", min=64, max=512, help="Side of a crop, a multiple of 64.")
     ] = 128,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")] = 6,
+    start: Annotated[
+        str,
+        typer.Option("--start", help="Mixture file to go on from; auto: the shipped one; nothing."),
+    ] = "nothing",
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     seed: Seed = 0,
 ) -> None:
     """Learn a mixture of perturbations for the latent space of one or more codecs."""
     with clear_errors():
         from fixative.codecs import load_codec  # noqa: PLC0415 - loads torch
-        from fixative.training.jobs import train_mixture  # noqa: PLC0415
-        from fixative.training.train_mixture import MixtureRecipe  # noqa: PLC0415
+        from fixative.training.crops import CropSampler  # noqa: PLC0415
+        from fixative.training.mixture_job import MixturePlan, train_mixture  # noqa: PLC0415
+        from fixative.training.mixture_recipe import MixtureRecipe  # noqa: PLC0415
+        from fixative.training.starts import starting_mixture  # noqa: PLC0415
 
         if crop % 64:
             raise FixativeError(f"--crop: expected a multiple of 64, got {crop}")
         codecs = [load_codec(name, device=device) for name in codec]
         recipe = MixtureRecipe(crop=crop, batch=batch, seed=seed)
+        begun = starting_mixture(start, codecs[0].family)
+        plan = MixturePlan(recipe, steps, pictures, start=begun)
         with _progress() as (on_step, on_encode):
-            train_mixture(
-                images,
+            trained = train_mixture(
+                CropSampler(images),
                 codecs,
-                out,
-                runs=runs,
-                recipe=recipe,
-                steps=steps,
-                pictures=pictures,
+                plan,
+                checkpoint=runs / "mixture.pt",
                 on_step=on_step,
                 on_encode=on_encode,
             )
+        trained.mixture.save(out)
         say(results(), f"wrote {out}")
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fixative.assignment import assign
 from fixative.codecs.base import Codec
+from fixative.errors import SettingError
 from fixative.mixture import SIDE
 from fixative.target import choose_target, latent_entropy
-from fixative.training.crops import CropSampler
+from fixative.training.pictures import PictureSource
+
+#: k-means runs, and steps of each: as tight as the ten runs of scikit-learn, which begin better.
+RESTARTS, ITERATIONS = 40, 50
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +37,8 @@ class MixtureSet:
         group: (N,) index of the nearest centroid.
         target: (N,) index of the target that the entropy picks.
         entropies: (N,) H(E(x)) in bits.
-        centroids: (K, C, 64, 64).
-        target_latents: (T, C, 64, 64).
+        centroids: (K, C, h, w).
+        target_latents: (T, C, h, w).
         target_entropies: (T,) in bits.
     """
 
@@ -45,32 +52,37 @@ class MixtureSet:
 
 
 def prepare_set(
-    crops: CropSampler,
+    source: PictureSource,
     codec: Codec,
     targets: Tensor,
     *,
     count: int,
     groups: int = 4,
     seed: int = 0,
+    centroids: Tensor | None = None,
     cache: Path | None = None,
+    made_of: Mapping[str, Any] | None = None,
     on_encode: Callable[[int, int], None] | None = None,
 ) -> MixtureSet:
     """Cut, encode, group by k-means++ and route by entropy (FastProtect, before training).
 
     Args:
-        crops: the training pictures.
+        source: the training pictures.
         codec: whose latents group and route them.
         targets: (T, 3, 512, 512).
         count: N, drawn equally from every kind.
         groups: K.
         seed: of crops and k-means.
+        centroids: (K, C, h, w) of groups found before; None finds new ones.
         cache: file that keeps the latents, because encoding takes minutes on a CPU.
+        made_of: what else kept latents must agree with, JSON types only.
         on_encode: called with (done, N).
     """
-    pictures = _square_crops(crops, count, seed)
-    made_of = {"codec": codec.name, "count": count, "seed": seed}
-    latents = _encoded(pictures, codec, cache, made_of, on_encode)
-    centroids = kmeans_centroids(latents, groups, seed)
+    pictures = _square_crops(source, count, seed)
+    key = {"codec": codec.name, "count": count, "seed": seed, **(made_of or {})}
+    latents = _encoded(pictures, codec, cache, key, on_encode)
+    if centroids is None:
+        centroids = kmeans_centroids(latents, groups, seed)
     with torch.no_grad():
         target_latents = torch.cat([codec.encode(t[None]) for t in targets]).cpu()
     target_entropies = latent_entropy(target_latents)
@@ -87,22 +99,55 @@ def prepare_set(
 
 
 def kmeans_centroids(latents: Tensor, groups: int, seed: int) -> Tensor:
-    """k-means++ on flattened latents: (N, C, h, w) → (K, C, h, w)."""
-    from sklearn.cluster import KMeans  # noqa: PLC0415 - only needed to train
+    """k-means++ on flattened latents, the best of forty: (N, C, h, w) → (K, C, h, w).
 
-    anything: Any = KMeans  # its annotations contradict its documentation
-    model = anything(groups, init="k-means++", n_init=10, random_state=seed)
-    model.fit(latents.flatten(1).double().numpy())
-    centres = torch.from_numpy(model.cluster_centers_).float()
-    return centres.reshape(groups, *latents.shape[1:])
+    It runs on the N coordinates that the latents span, which keeps every distance. Where there are
+    fewer different pictures than groups, what is left over is put at the mean of all.
+
+    Raises:
+        SettingError: scipy is not installed.
+    """
+    points = latents.flatten(1).double()
+    centred = points - points.mean(0)
+    basis, sizes, _ = torch.linalg.svd(centred, full_matrices=False)
+    coordinates = (basis * sizes).numpy()
+    generator = np.random.default_rng(seed)
+    labels = min((_kmeans(coordinates, groups, generator) for _ in range(RESTARTS)), key=_first)[1]
+    members = F.one_hot(torch.from_numpy(labels).long(), groups).double()
+    counts = members.sum(0)
+    sums = members.T @ centred
+    centres = sums / counts.clamp_min(1)[:, None] + points.mean(0)
+    return centres.float().reshape(groups, *latents.shape[1:])
 
 
-def _square_crops(crops: CropSampler, count: int, seed: int) -> Tensor:
+def _kmeans(points: Any, groups: int, generator: np.random.Generator) -> tuple[float, Any]:
+    """One run: the sum of squared distances to the centres, and each point's label."""
+    try:
+        from scipy.cluster.vq import kmeans2  # noqa: PLC0415 - only needed to train
+    except ImportError as error:
+        raise SettingError(
+            "training: grouping the pictures needs scipy; pip install scipy"
+        ) from error
+    anything: Any = kmeans2  # newer versions call the generator otherwise
+    keyword = "rng" if "rng" in inspect.signature(kmeans2).parameters else "seed"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty groups: they are dealt with
+        centres, labels = anything(
+            points, groups, iter=ITERATIONS, minit="++", **{keyword: generator}
+        )
+    return float(np.square(points - centres[labels]).sum()), labels
+
+
+def _first(pair: tuple[float, Any]) -> float:
+    return pair[0]
+
+
+def _square_crops(source: PictureSource, count: int, seed: int) -> Tensor:
     """Whole short sides, at 512, equally from every kind, (N, 3, 512, 512) uint8."""
     generator = torch.Generator().manual_seed(seed)
     chosen: list[Tensor] = []
     for i in range(count):
-        picture = crops.pick(i, generator)
+        picture = source.pick(i, generator)
         side = min(picture.shape[-2:])
         top = int(torch.randint(picture.shape[-2] - side + 1, (), generator=generator))
         left = int(torch.randint(picture.shape[-1] - side + 1, (), generator=generator))

@@ -10,6 +10,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from fixative.training.pictures import kind_of
+
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 HELD_OUT_SUBJECTS = frozenset(
     "dog6 cat2 backpack_dog rc_car vase wolf_plushie robot_toy teapot van_gogh".split()
@@ -21,11 +23,11 @@ HELD_OUT_TAIL = {"faces": 30, "natural": 100}
 
 
 def pictures_by_kind(folder: Path) -> dict[str, list[Path]]:
-    """List the pictures below ``folder``, sorted, by the name of its first-level folder."""
+    """List the pictures below ``folder``, sorted, by the first-level folder they lie in."""
     kinds: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICTURE_SUFFIXES:
-            kinds[path.relative_to(folder).parts[0]].append(path)
+            kinds[kind_of(path, folder)].append(path)
     return dict(kinds)
 
 

@@ -12,7 +12,7 @@ Deviations, all for a CPU's sake and all written into the recipe:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,39 +24,14 @@ from fixative.errors import SettingError
 from fixative.mixture import SIDE, Mixture, quantise
 from fixative.training.crops import step_generator
 from fixative.training.loop import Losses, cosine_rate
+from fixative.training.mixture_recipe import MixtureRecipe
 from fixative.training.mixture_set import MixtureSet
+from fixative.training.perturbations import begun_from, descend, filled, fold, relative_error
 
+#: Crops begin at multiples of this, in pixels; no encoder we know downscales by more than 32.
 GRID = 64
 
-
-@dataclass(frozen=True)
-class MixtureRecipe:
-    """Settings of a mixture training.
-
-    Attributes:
-        eta: η in 1/255; each of the two summed perturbations stays within η/2.
-        batch: crops a step.
-        crop: side of a crop in pixels, a multiple of 64, at most 512.
-        peak_rate: learning rate on [0, 1].
-        feature_weight: weight of the multi-layer term. The paper sums squares (λ = 3.5e-5); here
-            each term is relative to the target's variance, so that it fits any encoder.
-        periodic_share: share of the training in which perturbations are kept periodic.
-        adaptive_target: route each picture by entropy; otherwise all go to ``fixed_target``.
-        fixed_target: index of the target used without routing.
-        grouped: learn group perturbations; otherwise one perturbation of ±η for all.
-        seed: of everything.
-    """
-
-    eta: float = 8.0
-    batch: int = 6
-    crop: int = 128
-    peak_rate: float = 1.0 / 255
-    feature_weight: float = 0.1
-    periodic_share: float = 0.5
-    adaptive_target: bool = True
-    fixed_target: int = 1
-    grouped: bool = True
-    seed: int = 0
+__all__ = ["MixtureRecipe", "MixtureTraining"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +54,13 @@ class MixtureTraining:
         targets: (T, 3, 512, 512) target pictures.
         periods: the period of each target in pixels.
         recipe: settings.
+        start: a mixture of the same targets to begin with; None begins with zeros.
+        made_of: what else a checkpoint must agree with, JSON types only.
+
+    Attributes:
+        shared: (T, 3, 512, 512), the global perturbations so far, on [0, 1].
+        group: (T, K, 3, 512, 512), the group perturbations so far.
+        losses: the terms of the loss by name, a value a step, since the very first one.
     """
 
     def __init__(
@@ -88,12 +70,18 @@ class MixtureTraining:
         targets: Tensor,
         periods: list[int],
         recipe: MixtureRecipe,
+        *,
+        start: Mixture | None = None,
+        made_of: Mapping[str, Any] | None = None,
     ) -> None:
         self._codecs, self._data, self._targets = codecs, data, targets
-        self._periods, self.recipe = periods, recipe
+        self._periods, self.recipe, self._made_of = periods, recipe, dict(made_of or {})
         count, groups = len(targets), len(data.centroids)
         self.shared = torch.zeros(count, 3, SIDE, SIDE)
         self.group = torch.zeros(count, groups, 3, SIDE, SIDE)
+        if start is not None:
+            self.shared, self.group = begun_from(start, recipe.eta / 255, data.centroids)
+        self.losses: dict[str, list[float]] = {}
         self._moments = {
             "shared": (torch.zeros_like(self.shared), torch.zeros_like(self.shared)),
             "group": (torch.zeros_like(self.group), torch.zeros_like(self.group)),
@@ -113,25 +101,39 @@ class MixtureTraining:
         pictures = torch.stack([self._picture(crop) for crop in crops])
         change = torch.stack([self._perturbation(crop) for crop in crops]).requires_grad_(True)
         errors = self._errors(number, (pictures + change).clamp(0, 1), crops)
-        loss = errors["latent"] + self.recipe.feature_weight * errors["features"]
+        loss = errors["latent"]
+        if "features" in errors:
+            loss = loss + self.recipe.feature_weight * errors["features"]
         (gradient,) = torch.autograd.grad(loss.sum(), change)
         rate = cosine_rate(self.recipe.peak_rate, progress)
         self._update(crops, gradient, rate, periodic=progress < self.recipe.periodic_share)
-        return {name: error.mean().item() for name, error in errors.items()}
+        losses = {name: error.mean().item() for name, error in errors.items()}
+        for name, loss in losses.items():
+            self.losses.setdefault(name, []).append(loss)
+        return losses
 
-    def mixture(self, family: str, names: tuple[str, ...], recipe: dict[str, Any]) -> Mixture:
-        """The result so far, quantised."""
+    def mixture(
+        self,
+        family: str,
+        names: tuple[str, ...],
+        recipe: dict[str, Any],
+        *,
+        probe: Tensor | None = None,
+    ) -> Mixture:
+        """The result so far, quantised; ``probe`` as in ``Mixture``."""
         eta = self.recipe.eta / 255
+        data = self._data
         return Mixture(
             family,
             eta,
             names,
             quantise(self.shared, eta),
             quantise(filled(self.group), eta),
-            self._data.centroids,
-            self._data.target_latents,
-            self._data.target_entropies,
+            data.centroids,
+            data.target_latents,
+            data.target_entropies,
             recipe,
+            probe=probe,
         )
 
     def state(self) -> dict[str, Any]:
@@ -140,16 +142,17 @@ class MixtureTraining:
             "shared": self.shared,
             "group": self.group,
             "moments": self._moments,
+            "losses": self.losses,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         if state["settings"] != self._settings():
             raise SettingError(
-                "checkpoint: made with other settings, codecs or targets; use the same ones, or "
-                "another folder for --runs"
+                "checkpoint: made with other settings, codecs, pictures or targets; use the same "
+                "ones, or another place for checkpoints (--runs, or another name)"
             )
         self.shared, self.group = state["shared"], state["group"]
-        self._moments = state["moments"]
+        self._moments, self.losses = state["moments"], state["losses"]
 
     def _settings(self) -> dict[str, Any]:
         """What a checkpoint must have been made with to go on from it."""
@@ -158,6 +161,7 @@ class MixtureTraining:
             "codecs": [codec.name for codec in self._codecs],
             "targets": [round(float(t.double().std()), 6) for t in self._targets],
             "pictures": len(self._data.pictures),
+            **self._made_of,
         }
 
     def _draw(self, generator: torch.Generator) -> list[Crop]:
@@ -191,27 +195,31 @@ class MixtureTraining:
 
     def _errors(self, number: int, images: Tensor, crops: list[Crop]) -> dict[str, Tensor]:
         """‖z − z_y‖² and (1/L) Σ ‖F_l − F_l,y‖² of each crop, as shares of the target's power."""
-        latents, features = self._codecs[number].encode_with_features(images)
+        latents, features = self._seen(number, images)
         goals = [self._goal(number, crop) for crop in crops]
         wanted = torch.stack([goal[0] for goal in goals])
+        errors = {"latent": relative_error(latents, wanted)}
         terms = [
-            _relative_error(maps, torch.stack([goal[1][i] for goal in goals]))
+            relative_error(maps, torch.stack([goal[1][i] for goal in goals]))
             for i, maps in enumerate(features)
         ]
-        return {
-            "latent": _relative_error(latents, wanted),
-            "features": torch.stack(terms).mean(0),
-        }
+        return {**errors, "features": torch.stack(terms).mean(0)} if terms else errors
+
+    def _seen(self, number: int, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Latents, and the features where they count."""
+        codec = self._codecs[number]
+        if self.recipe.feature_weight == 0:
+            return codec.encode(images), []
+        return codec.encode_with_features(images)
 
     def _goal(self, number: int, crop: Crop) -> tuple[Tensor, list[Tensor]]:
         """Latents and features of the target at the crop's place."""
         key = (number, crop.target, crop.top, crop.left)
         if key not in self._goals:
             rows, columns = self._window(crop)
+            place = self._targets[crop.target : crop.target + 1, :, rows, columns]
             with torch.no_grad():
-                latents, features = self._codecs[number].encode_with_features(
-                    self._targets[crop.target : crop.target + 1, :, rows, columns]
-                )
+                latents, features = self._seen(number, place)
             self._goals[key] = latents[0], [maps[0].half() for maps in features]
         latents, features = self._goals[key]
         return latents, [maps.float() for maps in features]
@@ -238,45 +246,9 @@ class MixtureTraining:
         rate: float,
         period: int | None,
     ) -> None:
-        """One Adam step (betas 0.5, 0.99) on the covered part, or on the whole period.
-
-        The memory of a pixel starts with its first gradient, which replaces bias correction.
-        """
+        """One step on the part that the crops covered, or on the whole tensor by its period."""
         tensor = (self.shared if name == "shared" else self.group)[index]
         mean, square = (moment[index] for moment in self._moments[name])
         if period is not None:
             gradient, window = fold(gradient, window, period), (slice(None), slice(None))
-        place = (slice(None), *window)
-        fresh, power = square[place] == 0, gradient.square()
-        mean[place] = torch.where(fresh, gradient, mean[place].lerp(gradient, 0.5))
-        square[place] = torch.where(fresh, power, square[place].lerp(power, 0.01))
-        step = mean[place] / (square[place].sqrt() + 1e-12)
-        tensor[place] = (tensor[place] - rate * step).clamp(-self.bound, self.bound)
-
-
-def fold(gradient: Tensor, window: tuple[slice, slice], period: int) -> Tensor:
-    """Average a crop's gradient (3, s, s) over the target's periods and tile it to 512."""
-    canvas = torch.zeros(3, SIDE, SIDE)
-    canvas[:, window[0], window[1]] = gradient
-    repeats = SIDE // period
-    tiles = canvas.reshape(3, repeats, period, repeats, period)
-    tile = tiles.sum((1, 3)) / max(1.0, gradient[0].numel() / period**2)
-    return tile.repeat(1, repeats, repeats)
-
-
-def filled(group: Tensor) -> Tensor:
-    """Group perturbations where a group that met no training picture gets its target's mean.
-
-    Args:
-        group: (T, K, 3, H, W); all zero where nothing was learnt.
-    """
-    learnt = (group != 0).flatten(2).any(2).float()
-    weights = learnt / learnt.sum(1, keepdim=True).clamp_min(1)
-    mean = torch.einsum("tk,tkchw->tchw", weights, group)
-    return torch.where(learnt[:, :, None, None, None] > 0, group, mean[:, None])
-
-
-def _relative_error(got: Tensor, wanted: Tensor) -> Tensor:
-    """Mean square error of each picture as a share of the wanted map's mean square, (B,)."""
-    error = (got - wanted).flatten(1).square().mean(1)
-    return error / wanted.flatten(1).square().mean(1).clamp_min(1e-6)
+        descend(tensor, (mean, square), gradient, window, rate=rate, bound=self.bound)

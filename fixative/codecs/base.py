@@ -83,6 +83,21 @@ class Codec(ABC):
         """Parts of the encoder that may run twice to save memory; none where that is unknown."""
         return []
 
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """D(E(x)), not cut to [0, 1], so that gradients pass everywhere.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+
+        Returns:
+            (B, 3, H, W) float32, about [0, 1].
+
+        Raises:
+            CodecError: this codec has no decoder.
+        """
+        again = self._decode(self.encode(images)).float()
+        return again[..., : images.shape[-2], : images.shape[-1]]
+
     def _prepared(self, images: Tensor) -> Tensor:
         return pad_to_multiple(images.to(self.device, torch.float32), self.downscale)
 

@@ -20,6 +20,7 @@ BACKBONE_VARIABLE = "FIXATIVE_LPIPS_BACKBONE"
 #: AlexNet leaves nothing of a smaller picture.
 SMALLEST_SIDE = 31
 _SLICES = ("slice1", "slice2", "slice3", "slice4", "slice5")
+_NAMES = {"alex": "AlexNet", "vgg": "VGG16"}
 
 
 class LpipsMap:
@@ -43,7 +44,7 @@ class LpipsMap:
     ) -> None:
         backbone = backbone or os.environ.get(BACKBONE_VARIABLE) or None
         self._device = torch.device(device)
-        self._lpips = _build(None if backbone is None else Path(backbone)).to(self._device)
+        self._lpips = load_lpips(None if backbone is None else Path(backbone)).to(self._device)
         self._heads = [cast(nn.Module, head) for head in self._lpips.lins]
 
     @torch.no_grad()
@@ -81,7 +82,17 @@ class LpipsMap:
         return [head((a - b).square()) for head, a, b in levels]
 
 
-def _build(backbone: Path | None) -> Any:
+def load_lpips(backbone: Path | None, *, net: str = "alex", spatial: bool = True) -> Any:
+    """The `lpips` package's module, for inference.
+
+    Args:
+        backbone: a safetensors file of the backbone's ``features``; None asks torchvision.
+        net: ``alex`` or ``vgg``.
+        spatial: a map instead of a number.
+
+    Raises:
+        FixativeError: the package or the backbone is not there.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -93,32 +104,32 @@ def _build(backbone: Path | None) -> Any:
         ) from error
     package = cast(Any, lpips)
     if backbone is None:
-        network = _with_torchvision_backbone(package)
+        network = _with_torchvision_backbone(package, net, spatial)
     else:
         tensors = load_tensors(backbone)
-        network = _lpips_network(package, random_backbone=True)
-        _fill_backbone(network.net, tensors, backbone)
+        network = _lpips_network(package, net, spatial, random_backbone=True)
+        _fill_backbone(network.net, tensors, backbone, _NAMES[net])
     return network.eval().requires_grad_(False)
 
 
-def _lpips_network(package: Any, *, random_backbone: bool) -> Any:
+def _lpips_network(package: Any, net: str, spatial: bool, *, random_backbone: bool) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision's and torch's deprecations
-        return package.LPIPS(net="alex", spatial=True, pnet_rand=random_backbone, verbose=False)
+        return package.LPIPS(net=net, spatial=spatial, pnet_rand=random_backbone, verbose=False)
 
 
-def _with_torchvision_backbone(package: Any) -> Any:
+def _with_torchvision_backbone(package: Any, net: str, spatial: bool) -> Any:
     try:
-        return _lpips_network(package, random_backbone=False)
+        return _lpips_network(package, net, spatial, random_backbone=False)
     except Exception as error:  # a download fails in many ways, by platform and version
         raise FixativeError(
-            f"strength map 'lpips': torchvision has no AlexNet weights ({error}); connect once to "
-            f"download them, set {BACKBONE_VARIABLE} to a safetensors file of AlexNet's features, "
+            f"strength map 'lpips': torchvision has no {_NAMES[net]} weights ({error}); connect "
+            f"once to download them, set {BACKBONE_VARIABLE} to a safetensors file of AlexNet's features, "
             "or use the strength map 'learned'"
         ) from error
 
 
-def _fill_backbone(net: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+def _fill_backbone(net: nn.Module, tensors: dict[str, Tensor], path: Path, name: str) -> None:
     """Give the slices their weights, strictly: all keys used, all layers filled, shapes equal."""
     layers = {
         f"{index}.{kind}": parameter
@@ -131,7 +142,7 @@ def _fill_backbone(net: nn.Module, tensors: dict[str, Tensor], path: Path) -> No
     )
     if wrong:
         raise WeightsError(
-            f"LPIPS backbone: {path} is not torchvision's AlexNet features (differs in "
+            f"LPIPS backbone: {path} is not torchvision's {name} features (differs in "
             f"{', '.join(wrong[:4])}); give a file with the keys 0.weight … 10.bias"
         )
     with torch.no_grad():

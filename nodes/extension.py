@@ -13,6 +13,7 @@ from .compare import Compare
 from .host.folders import register_folders
 from .load_mixture import LoadMixture
 from .protect import ProtectImage
+from .refine import RefinePerturbation
 from .save import SaveProtectedImage
 
 
@@ -27,6 +28,7 @@ class FixativeExtension(ComfyExtension):
             AssignMixture,
             TargetPerturbationNode,
             AdaptiveStrength,
+            RefinePerturbation,
             ApplyPerturbation,
             Compare,
             SaveProtectedImage,

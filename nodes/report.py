@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
+from fixative.protections.refine import Refined, RefineSettings
 from fixative.steps import AssignedPictures, PictureReport
 
 #: Our own strength map asks for more than the budget at about a fifth of the values.
@@ -44,6 +47,26 @@ def assignment_text(assigned: AssignedPictures) -> str:
         for number, one in enumerate(facts, start=1)
     ]
     return "\n".join(lines) + "\n\n" + json.dumps({"pictures": facts}, indent=1)
+
+
+def refinement_text(refined: Refined, settings: RefineSettings) -> str:
+    """A line a picture, what changed for want of memory, and the same facts as JSON."""
+    start = refined.perturbation
+    facts: list[dict[str, Any]] = [
+        {"pull": max(curve), "best_step": curve.index(max(curve)), "pulls": curve, "memory": way}
+        for curve, way in zip(refined.pulls, refined.ways, strict=True)
+    ]
+    lines = [
+        f"Refined: {len(facts)} picture(s), VAE family {start.assigned.family}, strength "
+        f"{start.strength:g}/255, {settings.steps} steps from {settings.step_size:g}/255"
+    ]
+    lines += [
+        f"{number}: pull {one['pulls'][0]:.3f} at the start, {one['pull']:.3f} after step "
+        f"{one['best_step']} ({one['memory']})"
+        for number, one in enumerate(facts, start=1)
+    ]
+    whole = {**asdict(settings), "pictures": facts, "steps_down": refined.steps_down}
+    return "\n".join([*lines, *refined.steps_down]) + "\n\n" + json.dumps(whole, indent=1)
 
 
 def picture_line(report: PictureReport, share: float = 1.0) -> str:

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from fixative.codecs import UNKNOWN_FAMILY, FamilyMatch
 from fixative.protections.refine import Refined, RefineSettings
 from fixative.steps import AssignedPictures, PictureReport
 
 #: Our own strength map asks for more than the budget at about a fifth of the values.
 MOSTLY_CUT = 0.5
+#: A family's own members match their probe at 1, the rough embedded codec at 0.94, and an encoder
+#: whose weights are a fifth noise at 0.83 to 0.91.
+WEAK_SCORE = 0.9
 
 
 def report_text(reports: Sequence[PictureReport], *, shares: Sequence[float]) -> str:
@@ -96,6 +100,17 @@ def urgent(reports: Sequence[PictureReport], shares: Sequence[float]) -> str | N
                 f"{report.cut_share:.0%} of what was asked for. Use a weaker map, or more strength"
             )
     return None
+
+
+def weak_match(match: FamilyMatch) -> str | None:
+    """What to tell of a VAE that is taken for a member of a family, but not a typical one."""
+    if match.family == UNKNOWN_FAMILY or match.score >= WEAK_SCORE:
+        return None
+    return (
+        f"The VAE looks like one of the family {match.family}, but not closely (match "
+        f"{match.score:.2f} of 1): the protection may be weaker than usual. Use the VAE that the "
+        "model came with, or train a mixture for this one"
+    )
 
 
 def _warning(report: PictureReport, share: float) -> str:

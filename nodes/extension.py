@@ -13,6 +13,7 @@ from .compare import Compare
 from .host.folders import register_folders
 from .load_mixture import LoadMixture
 from .protect import ProtectImage
+from .protection_report import ProtectionReport
 from .refine import RefinePerturbation
 from .save import SaveProtectedImage
 
@@ -32,6 +33,7 @@ class FixativeExtension(ComfyExtension):
             ApplyPerturbation,
             Compare,
             SaveProtectedImage,
+            ProtectionReport,
         ]
 
 

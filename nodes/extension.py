@@ -16,6 +16,7 @@ from .protect import ProtectImage
 from .protection_report import ProtectionReport
 from .refine import RefinePerturbation
 from .save import SaveProtectedImage
+from .train import TrainMixture
 
 
 class FixativeExtension(ComfyExtension):
@@ -34,6 +35,7 @@ class FixativeExtension(ComfyExtension):
             Compare,
             SaveProtectedImage,
             ProtectionReport,
+            TrainMixture,
         ]
 
 

@@ -106,6 +106,9 @@ def test_it_beats_noise_and_fine_tuning_beats_its_start(tmp_path: Path) -> None:
     assert pulls.pictures == 4
     assert pulls.after > 0.05
     assert pulls.after > 5 * abs(pulls.noise)
+    judge = Protector(codec, first.mixture, ProtectSettings(8.0, strength_map="off"))
+    shown = judge.measure_pull(images, judge.protect(images).image)
+    assert pulls.after == pytest.approx(float(shown.mean()), abs=1e-4)
     tuned = trained(codec, tmp_path / "b.pt", plan(16, start=first.mixture))
     assert tuned.losses["latent"][0] < 0.95 * first.losses["latent"][0]  # the very first step
     found = measure_pulls(tuned.mixture, codec, images, before=first.mixture)

@@ -3,12 +3,25 @@
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor
 
-from fixative.codecs import SCALINGS, CallableCodec, Codec, FamilyMatch, identify_family
+from fixative.codecs import (
+    SCALINGS,
+    UNKNOWN_FAMILY,
+    CallableCodec,
+    Codec,
+    FamilyMatch,
+    identify_family,
+)
+from fixative.codecs.learnt import in_learnt_space
+
+from .. import mixtures
+from .folders import mixture_files
 
 #: Family of each VAE met so far. It does not keep a VAE alive: a codec, which would, is made anew.
 _matches: WeakKeyDictionary[Any, FamilyMatch] = WeakKeyDictionary()
@@ -20,7 +33,14 @@ def codec_of(vae: Any) -> Codec:
     The host's ``encode`` is used as it is: it loads, casts and offloads, and gives the mean
     latents before the model's scaling, which is added here once the family is known.
     """
-    return _callable_codec(vae, family_of(vae).family)
+    return in_learnt_space_here(_callable_codec(vae, family_of(vae).family))
+
+
+def in_learnt_space_here(codec: Codec) -> Codec:
+    """A codec of unknown family as one of the space that a mixture in this host has learnt."""
+    if codec.family != UNKNOWN_FAMILY:
+        return codec
+    return in_learnt_space(codec, mixtures.learnt_spaces(mixture_files()))
 
 
 def family_of(vae: Any) -> FamilyMatch:
@@ -30,6 +50,16 @@ def family_of(vae: Any) -> FamilyMatch:
         match = identify_family(_callable_codec(vae))
         _matches[vae] = match
     return match
+
+
+def weights_digest(vae: Any) -> str:
+    """A hash of the VAE's weights, in hex: the same file in the same precision, the same hash."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(vae.get_sd().items()):
+        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        octets = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+        found.update(octets.numpy().tobytes())
+    return found.hexdigest()
 
 
 def _callable_codec(vae: Any, family: str = "unknown") -> Codec:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from fixative.codecs import SCALINGS, Codec, HostedCodec, HostedForm
 from fixative.errors import CodecError
 
-from .codecs import family_of
+from .codecs import family_of, in_learnt_space_here
 
 #: Memory that a pass with gradients keeps per pixel in float32: measured, with some to spare.
 BYTES_PER_PIXEL = 12_500
@@ -67,7 +67,7 @@ def gradient_codec(vae: Any) -> Codec:
         with gradients_allowed():
             codec = _make_codec(vae, family)
         _codecs[vae] = codec
-    return codec
+    return in_learnt_space_here(codec)
 
 
 def release_codec(vae: Any) -> None:

@@ -51,7 +51,7 @@ def running_host(host: BuiltHost, base: Path, *, pack: Path = CHECKOUT) -> Gener
     port, log = _free_port(), base / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            _command(host, base, port), stdout=file, stderr=file, env=_environment()
+            _command(host, base, port), stdout=file, stderr=file, env=host_environment()
         )
     running = RunningHost(f"127.0.0.1:{port}", base, log)
     try:
@@ -83,7 +83,7 @@ def _command(host: BuiltHost, base: Path, port: int) -> list[str]:
     return [str(host.python), str(host.main), *options]
 
 
-def _environment() -> dict[str, str]:
+def host_environment() -> dict[str, str]:
     """Nothing of the tests' own environment may help the host to find the engine."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     # Threads that wait must not spin: on a busy machine they keep the working ones from running.

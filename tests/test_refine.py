@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from fixative.steps import (
     assign_pictures,
     target_perturbation,
 )
+from nodes.report import refinement_text
 from tests.engine_parts import drawn_picture, random_codec
 
 CODEC = random_codec()
@@ -174,6 +176,11 @@ def test_memory_running_out_is_told() -> None:
     refined = method.refine(wide)
     assert refined.ways == ["tiles of 512 px, activations recomputed"]
     assert "out of memory (whole picture)" in refined.steps_down[0]
+    lines, _, rest = refinement_text(refined, settings).partition("\n\n")
+    assert lines.splitlines()[1].startswith(f"1: pull {refined.pulls[0][0]:.3f} at the start, ")
+    assert lines.splitlines()[2] == refined.steps_down[0]
+    assert json.loads(rest)["pictures"][0]["memory"] == refined.ways[0]
+    assert json.loads(rest)["pictures"][0]["pulls"] == refined.pulls[0]
 
 
 def test_in_a_host_without_gradients_the_bits_are_the_same(pictures: Tensor) -> None:

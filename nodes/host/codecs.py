@@ -67,7 +67,7 @@ def _callable_codec(vae: Any, family: str = "unknown") -> Codec:
     scale, shift = (scaling.scale, scaling.shift) if scaling else (1.0, 0.0)
 
     def encode(images: Tensor) -> Tensor:
-        return (vae.encode(images.movedim(1, -1)) - shift) * scale
+        return (_host_latents(vae, images.movedim(1, -1)) - shift) * scale
 
     return CallableCodec(
         encode,
@@ -76,3 +76,11 @@ def _callable_codec(vae: Any, family: str = "unknown") -> Codec:
         downscale=int(vae.spacial_compression_encode()),
         family=family,
     )
+
+
+def _host_latents(vae: Any, images: Tensor) -> Tensor:
+    """The host's latents (B, C, h, w) of (B, H, W, 3)."""
+    if vae.latent_dim != 3:
+        return vae.encode(images)
+    # For a video VAE a batch is one film; one by one each is a film of one picture.
+    return torch.cat([vae.encode(image[None]).squeeze(2) for image in images])

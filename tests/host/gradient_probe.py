@@ -77,8 +77,8 @@ def _stock() -> Any:
 
 
 def _stock_vae(name: str) -> Any:
-    if name in RANDOM_KINDS:
-        path = _random_kl(name)
+    if name in (*RANDOM_KINDS, "wan"):
+        path = _random_file(name)
         try:
             return _stock().VAELoader().load_vae(path.name)[0]
         finally:
@@ -94,11 +94,12 @@ def _measured(gradients: Any, vae: Any) -> dict[str, Any]:
     image = torch.rand(1, HEIGHT // ratio * ratio, WIDTH // ratio * ratio, 3, generator=generator)
     planes = image.movedim(-1, 1)
     hosts = _stock().VAEEncode().encode(vae, image)[0]["samples"]
+    hosts = hosts.squeeze(2) if hosts.dim() == 5 else hosts
     scaled = codec_of(vae).encode(planes)
     codec = gradients.gradient_codec(vae)
     with gradients.gradients_allowed():
         picture = planes.clone().requires_grad_(True)
-        latents, features = codec.encode_with_features(picture)
+        latents, features = _with_features(codec, picture)
         (gradient,) = torch.autograd.grad(latents.square().sum(), picture)
     again = gradients.gradient_codec(vae) is codec
     shapes = [list(feature.shape) for feature in features]
@@ -167,6 +168,15 @@ def _perturbation(image: torch.Tensor, vae: Any) -> Any:
     )
 
 
+def _with_features(codec: Any, picture: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    from fixative.errors import CodecError
+
+    try:
+        return codec.encode_with_features(picture)
+    except CodecError:  # video autoencoders show none
+        return codec.encode(picture), []
+
+
 def _unscaled(latents: torch.Tensor, codec: Any) -> torch.Tensor:
     from fixative.codecs import SCALINGS
 
@@ -207,12 +217,12 @@ WIDTHS = {"ch": 128, "ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolut
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def _random_kl(kind: str) -> Path:
+def _random_file(kind: str) -> Path:
     """A file of half-precision random weights in the real size and layout, in ``models/vae``."""
     import folder_paths  # type: ignore[import-not-found]
     from safetensors.torch import save_file
 
-    tensors = {key: _drawn(key, value) for key, value in _kl_module(kind).state_dict().items()}
+    tensors = {key: _drawn(key, value) for key, value in _module(kind).state_dict().items()}
     path = Path(folder_paths.get_folder_paths("vae")[0]) / f"random_{kind}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path)
@@ -220,9 +230,11 @@ def _random_kl(kind: str) -> Path:
     return path
 
 
-def _kl_module(kind: str) -> Any:
-    from comfy.ldm.models import autoencoder as ldm  # type: ignore[import-not-found]
-
+def _module(kind: str) -> Any:
+    if kind == "wan":  # of any width; the host reads it off the file
+        video = importlib.import_module("comfy.ldm.wan.vae")
+        return video.WanVAE(dim=16, z_dim=16, temperal_downsample=[False, True, True])
+    ldm = importlib.import_module("comfy.ldm.models.autoencoder")
     channels, quant, normalised = RANDOM_KINDS[kind]
     settings: dict[str, Any] = {"double_z": True, "z_channels": channels, "resolution": 256}
     settings |= {"in_channels": 3, "out_ch": 3, "dropout": 0.0, **WIDTHS}
@@ -245,7 +257,7 @@ def _drawn(key: str, like: torch.Tensor) -> torch.Tensor:
     if key.endswith("running_var"):
         return torch.full_like(like, 2.0).half()
     if like.dim() == 1:
-        grows = "norm" in key and key.endswith("weight")
+        grows = ("norm" in key and key.endswith("weight")) or key.endswith("gamma")
         return torch.full_like(like, 1.0 if grows else 0.01).half()
     return (torch.randn(like.shape) * like[0].numel() ** -0.5).half()
 

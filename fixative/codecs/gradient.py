@@ -73,7 +73,7 @@ class LatentGradient:
         ladder: Sequence[Rung] = LADDER,
     ) -> None:
         self._codec, self._out_of_memory = codec, out_of_memory
-        self._ladder = [rung for rung in ladder if self._differs(rung)]
+        self._ladder = [rung for rung in ladder if self._differs(rung)] or list(ladder[:1])
         self._number = 0
         self.steps_down: list[str] = []
         self.way = ""

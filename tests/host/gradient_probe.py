@@ -101,6 +101,7 @@ def _measured(gradients: Any, vae: Any) -> dict[str, Any]:
         picture = planes.clone().requires_grad_(True)
         latents, features = _with_features(codec, picture)
         (gradient,) = torch.autograd.grad(latents.square().sum(), picture)
+    blocks, recompute_error = _recomputed(codec, planes)
     again = gradients.gradient_codec(vae) is codec
     shapes = [list(feature.shape) for feature in features]
     kept = weakref.ref(codec._module)
@@ -115,6 +116,8 @@ def _measured(gradients: Any, vae: Any) -> dict[str, Any]:
         "features": shapes,
         "gradient_finite": bool(gradient.isfinite().all()),
         "gradient_share": float((gradient != 0).float().mean()),
+        "blocks": blocks,
+        "recompute_error": recompute_error,
         "slope_error": _slope_error(gradients, vae, planes),
         "cached": again,
         "frozen": frozen,
@@ -166,6 +169,18 @@ def _perturbation(image: torch.Tensor, vae: Any) -> Any:
     return target_perturbation(
         mixture, assign_pictures(image.movedim(-1, 1), codec_of(vae), mixture)
     )
+
+
+def _recomputed(codec: Any, planes: torch.Tensor) -> tuple[int, float]:
+    """How many blocks of the host's own can run twice, and what that changes of the gradient."""
+    from fixative.codecs.gradient import LatentGradient, Rung
+
+    target = torch.zeros(1, 1, 1, 1)
+    plain, frugal = (
+        LatentGradient(codec, ladder=[Rung(recompute)])(planes, target)[1]
+        for recompute in (False, True)
+    )
+    return len(codec.recomputable_blocks()), _error(frugal, plain)
 
 
 def _with_features(codec: Any, picture: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:

@@ -84,6 +84,15 @@ def test_features_of_the_four_depths_are_shown(
     assert shapes == ([] if name == "wan" else expected)  # a video autoencoder shows none
 
 
+@pytest.mark.parametrize(
+    ("name", "blocks"), [("taesd", 10), ("sd1", 14), ("flux1", 14), ("flux2", 14), ("wan", 0)]
+)
+def test_the_host_s_own_blocks_can_recompute(found: dict[str, Any], name: str, blocks: int) -> None:
+    """A KL encoder: eight residual blocks, three halvings, three in the middle."""
+    assert found[name]["blocks"] == blocks
+    assert found[name]["recompute_error"] < 1e-5
+
+
 @pytest.mark.parametrize("name", [case[0] for case in (*OURS, *RANDOM)])
 def test_the_copy_is_private_kept_and_given_back(found: dict[str, Any], name: str) -> None:
     assert found[name]["cached"]

@@ -16,8 +16,7 @@ from fixative.protections.noise import RandomNoise
 from fixative.protections.photoguard import PhotoGuard
 from fixative.protections.refine import Refinement, RefineSettings
 from fixative.protector import Protector, ProtectSettings
-from fixative.steps import assign_pictures, target_perturbation
-from tests.engine_parts import drawn_picture, random_codec, random_mixture
+from tests.engine_parts import drawn_picture, random_codec, random_mixture, random_start
 
 CODEC = random_codec()
 
@@ -45,9 +44,7 @@ class EachRefined(Protection):
     name = "refined"
 
     def _propose(self, images: Tensor) -> Proposal:
-        mixture = random_mixture()
-        assigned = assign_pictures(images, CODEC, mixture)
-        start = target_perturbation(mixture, assigned, strength=self.strength)
+        start = random_start(len(images), strength=self.strength)
         return Refinement(CODEC, start, settings=RefineSettings(steps=1))._propose(images)
 
 

@@ -20,47 +20,22 @@ from fixative.protections.noise import RandomNoise
 from fixative.protections.photoguard import PhotoGuard
 from fixative.protections.refine import Refinement, RefineSettings
 from fixative.steps import (
-    AssignedPictures,
     PerturbationApplied,
-    TargetPerturbation,
     assign_pictures,
     target_perturbation,
 )
 from nodes.report import refinement_text
-from tests.engine_parts import drawn_picture, random_codec
+from tests.engine_parts import drawn_picture, random_codec, random_start
 
 CODEC = random_codec()
 SIZE = (40, 52)
-
-
-def begun(images: Tensor, strength: float = 8.0) -> TargetPerturbation:
-    """As Target Perturbation makes them, without the time that assigning takes."""
-    generator = torch.Generator().manual_seed(0)
-    count = len(images)
-    assigned = AssignedPictures(
-        group=torch.zeros(count, dtype=torch.long),
-        distances=torch.rand(count, 2, generator=generator),
-        target=torch.ones(count, dtype=torch.long),
-        entropies=torch.rand(count, generator=generator),
-        target_names=("low", "mid", "high"),
-        target_entropies=torch.tensor([1.0, 2.0, 3.0]),
-        codec=CODEC.name,
-        family=CODEC.family,
-        mixture="random",
-    )
-    return TargetPerturbation(
-        perturbation=(torch.rand(count, 3, 64, 64, generator=generator) * 2 - 1) * strength / 255,
-        strength=strength,
-        assigned=assigned,
-        target_latents=torch.randn(count, 4, 64, 64, generator=generator),
-    )
 
 
 def refinement(
     images: Tensor, *, steps: int = 3, step_size: float = 1.0, **given: Any
 ) -> Refinement:
     settings = RefineSettings(steps, step_size)
-    return Refinement(CODEC, begun(images), settings=settings, **given)
+    return Refinement(CODEC, random_start(len(images)), settings=settings, **given)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +79,7 @@ def test_applied_it_is_what_protect_gives(pictures: Tensor) -> None:
     own = method.protect(pictures)
     assert torch.equal(applied.image, own.image)
     assert [r.target for r in own.reports] == [r.target for r in applied.reports]
-    assert not torch.equal(own.image, PerturbationApplied(begun(pictures)).protect(pictures).image)
+    assert not torch.equal(own.image, PerturbationApplied(random_start(2)).protect(pictures).image)
 
 
 def test_a_softer_map_and_a_mask_bound_the_steps(pictures: Tensor) -> None:
@@ -124,7 +99,7 @@ def test_start_is_the_mixture_with_its_map(pictures: Tensor) -> None:
     """Step 0 is exactly what Apply Perturbation would make of the same map."""
     factors = 0.9 + 0.2 * torch.rand(2, 1, 24, 24, generator=torch.Generator().manual_seed(0))
     told = refinement(pictures, factors=factors).refine(pictures).pulls
-    start = begun(pictures)
+    start = random_start(2)
     applied = PerturbationApplied(start, factors).protect(pictures).image
     with torch.no_grad():
         before = CODEC.encode(pictures)
@@ -136,7 +111,7 @@ def test_start_is_the_mixture_with_its_map(pictures: Tensor) -> None:
 def test_the_best_iterate_is_kept(pictures: Tensor) -> None:
     """Steps far too large overshoot: the result is never worse than any step, start included."""
     settings = RefineSettings(steps=6, step_size=200.0)
-    refined = Refinement(CODEC, begun(pictures), settings=settings).refine(pictures)
+    refined = Refinement(CODEC, random_start(2), settings=settings).refine(pictures)
     with torch.no_grad():
         before = CODEC.encode(pictures)
         goal = resize(refined.perturbation.target_latents, *before.shape[-2:])
@@ -170,7 +145,7 @@ def test_memory_running_out_is_told() -> None:
     narrow = random_codec()
     narrow.__class__ = Narrow
     wide = drawn_picture(8, 1000)
-    start = begun(wide)
+    start = random_start(1)
     settings = RefineSettings(steps=1)
     method = Refinement(narrow, start, settings=settings, out_of_memory=(MemoryError,))
     refined = method.refine(wide)
@@ -194,13 +169,13 @@ def test_in_a_host_without_gradients_the_bits_are_the_same(pictures: Tensor) -> 
 class TestRefused:
     def test_another_family(self, pictures: Tensor) -> None:
         with pytest.raises(MixtureError, match=r"vae: .*'sdxl'.*'sd1'"):
-            Refinement(random_codec(family="sdxl"), begun(pictures))
+            Refinement(random_codec(family="sdxl"), random_start(2))
         with pytest.raises(MixtureError, match="vae: "):
-            Refinement(random_codec(channels=16), begun(pictures))
+            Refinement(random_codec(channels=16), random_start(2))
 
     def test_one_that_is_refined_already(self, pictures: Tensor) -> None:
         with pytest.raises(SettingError, match="perturbation: it is refined already"):
-            Refinement(CODEC, replace(begun(pictures), finished=True))
+            Refinement(CODEC, replace(random_start(2), finished=True))
 
     @pytest.mark.parametrize("steps", [0, 1001])
     def test_steps(self, pictures: Tensor, steps: int) -> None:
@@ -210,7 +185,7 @@ class TestRefused:
     @pytest.mark.parametrize("size", [0.0, -1.0, float("nan")])
     def test_step_size(self, pictures: Tensor, size: float) -> None:
         with pytest.raises(SettingError, match="step_size: expected above 0"):
-            Refinement(CODEC, begun(pictures), settings=RefineSettings(step_size=size))
+            Refinement(CODEC, random_start(2), settings=RefineSettings(step_size=size))
 
     def test_counts_and_shapes(self, pictures: Tensor) -> None:
         with pytest.raises(SettingError, match=r"perturbation: made for 2 picture\(s\), but 1"):

@@ -13,7 +13,7 @@ from torch import Tensor
 from fixative.codecs import Codec
 from fixative.codecs.learnt import in_learnt_space
 from fixative.errors import SettingError
-from fixative.mixture import Mixture
+from fixative.mixture import SIDE, Mixture
 from fixative.training.evaluate import measure_pulls, sample_pictures
 from fixative.training.mixture_job import (
     MixturePlan,
@@ -90,9 +90,12 @@ class TrainMixture(io.ComfyNode):
     def validate_inputs(
         cls, name: str | None = None, start_from: str | None = None, crop: int | None = None
     ) -> bool | str:
-        """Refuse what cannot be trained before anything runs; None comes from another node."""
-        if crop is not None and crop % CROP_STEP:
-            return f"crop: expected a multiple of {CROP_STEP}, got {crop}"
+        """Refuse what cannot be trained before anything runs; None comes from another node.
+
+        The host checks no bounds of an input that is named here.
+        """
+        if crop is not None and (crop % CROP_STEP or not CROP_STEP <= crop <= SIDE):
+            return f"crop: expected a multiple of {CROP_STEP} up to {SIDE}, got {crop}"
         try:
             training.safe_name("given" if name is None else name)
         except SettingError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from fixative.mixture import SIDE
 from fixative.protections.base import MAX_STRENGTH
 from fixative.training.starts import AUTO, NOTHING
 
@@ -79,7 +80,7 @@ def _how() -> list[Any]:
             "crop",
             128,
             CROP_STEP,
-            512,
+            SIDE,
             "Side of the pieces that are learnt from, in pixels, a "
             "multiple of 64. Larger is better and slower, and needs more memory: about 12 KB a "
             "pixel, crop² × batch pixels, with a full-size VAE.",

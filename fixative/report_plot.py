@@ -31,7 +31,7 @@ def report_picture(
         An RGB picture of that size, the same for the same figures.
     """
     with new_figure(size) as figure:
-        grid = figure.add_gridspec(2, 2, height_ratios=(1.25, 1))
+        grid = figure.add_gridspec(2, 2, height_ratios=(1.25, 1), width_ratios=(1, 1.2))
         _draw_pulls(figure.add_subplot(grid[0, :]), pictures)
         _draw_change(figure.add_subplot(grid[1, 0]), pictures)
         _write_means(figure.add_subplot(grid[1, 1]), pictures, visibility_name)
@@ -76,8 +76,8 @@ def _write_means(axes: Any, pictures: Sequence[PictureFigures], visibility_name:
     axes.set_title("Means")
     labels = ("", "largest change", "mean change", "PSNR, dB", visibility_name, "latent shift")
     _write_column(axes, 0.0, labels, ha="left")
-    names = list(pictures[0].versions)
-    for x, name in zip(np.linspace(0.98, 0.6, len(names)), reversed(names), strict=True):
+    for number, name in enumerate(reversed(list(pictures[0].versions))):
+        x = 0.98 - 0.2 * number
         mean = mean_figures(pictures, name)
         told = (
             LABELS[name].split()[-1],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,14 @@ def test_an_interrupted_training_goes_on_bit_for_bit(fine_tuning: bool, tmp_path
     assert not list(tmp_path.glob("cut*"))
 
 
+def test_targets_that_no_picture_is_routed_to_are_learnt_too(tmp_path: Path) -> None:
+    """Six pictures alike are all routed to one target."""
+    recipe = MixtureRecipe(crop=64, batch=4, spread=0.9)
+    mixture = trained(ToyCodec(4, 8), tmp_path / "c.pt", replace(plan(6), recipe=recipe)).mixture
+    assert list(mixture.recipe["routed"].values()).count(0) >= 1
+    assert all(target.abs().max() > 0 for target in mixture.shared)
+
+
 def test_a_codec_without_features_is_told_in_the_recipe(tmp_path: Path) -> None:
     silent = trained(ToyCodec(features=False), tmp_path / "a.pt")
     assert silent.mixture.recipe["feature_weight"] == 0
@@ -221,6 +230,13 @@ class TestGroups:
         found = kmeans_centroids(points, 4, seed=0)
         assert torch.isfinite(found).all()
         torch.testing.assert_close(found, points[:4])
+
+    def test_say_what_to_install_where_scipy_is_missing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "scipy.cluster.vq", None)  # what Python does for "absent"
+        with pytest.raises(SettingError, match="pip install scipy"):
+            kmeans_centroids(torch.randn(4, 2, 3, 3), 2, seed=0)
 
     def test_without_pictures_get_the_mean_of_their_target(self) -> None:
         group = torch.zeros(2, 3, 3, 4, 4)

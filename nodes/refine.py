@@ -143,7 +143,7 @@ def _inputs() -> list[Any]:
         build(
             io.Float.Input,
             "step_size",
-            default=1.0,
+            default=2.0,
             min=0.05,
             max=MOST_STEP_SIZE,
             step=0.05,

@@ -98,12 +98,16 @@ def _how() -> list[Any]:
             "Largest change of a colour value a step, in "
             "1/255. It rises for a moment, then falls to nothing by the last step.",
         ),
-        _int(
+        build(
+            io.Int.Input,
             "seed",
-            0,
-            0,
-            2**31 - 1,
-            "Of everything random. The same seed, settings and pictures give the same mixture.",
+            default=0,
+            min=0,
+            max=2**31 - 1,
+            step=1,
+            control_after_generate=False,  # another seed each run would never resume a training
+            tooltip="Of everything random. The same seed, settings and pictures give the same "
+            "mixture.",
         ),
         _int(
             "most_pictures",

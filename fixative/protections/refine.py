@@ -33,7 +33,7 @@ class RefineSettings:
     """
 
     steps: int = 10
-    step_size: float = 1.0
+    step_size: float = 2.0
 
 
 @dataclass(frozen=True)

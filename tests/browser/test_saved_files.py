@@ -13,11 +13,13 @@ from tests.browser.ui import Ui
 from tests.host.build import CHECKOUT
 from tests.host.client import ComfyClient
 from tests.host.graphs import picture
-from tests.host.server import RunningHost
+from tests.host.server import FRONT_END_VARIABLE, RunningHost
 
 pytestmark = [pytest.mark.host, pytest.mark.browser]
 
 SAVE = "FixativeSaveProtectedImage"
+#: The first front end that was tried and keeps them (1.34.9).
+MENDED = (1, 34)
 TYPES = "() => window.app.graph.nodes.map((one) => one.type).sort().join()"
 NEW_NODE = """(type) => {
   const node = window.LiteGraph.createNode(type);
@@ -75,6 +77,13 @@ def test_the_nodes_speak_the_language_of_the_front_end(
 ) -> None:
     texts = json.loads((CHECKOUT / "locales" / language / "nodeDefs.json").read_text("utf-8"))
     ui = Ui(browser, host.address, vue_nodes=False)
+    version = ui.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
+    if tuple(map(int, version.split(".")[:2])) < MENDED:
+        ui.close()
+        pytest.skip(
+            f"front end {version} forgets the translations of every pack (ComfyUI_frontend #6748, "
+            f"mended by #7214); test with a newer one: {FRONT_END_VARIABLE}"
+        )
     try:
         ui.set("Comfy.Locale", language)
         ui.open()

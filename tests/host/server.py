@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.host.build import CHECKOUT, BuiltHost
 
 BOOT_SECONDS = 180
+#: A newer front end to test with: the folder ``static`` of a comfyui_frontend_package.
+FRONT_END_VARIABLE = "FIXATIVE_TEST_FRONT_END"
 FOLDERS = ("custom_nodes", "models/vae_approx", "input", "output", "temp", "user")
 
 
@@ -80,6 +82,8 @@ def _command(host: BuiltHost, base: Path, port: int) -> list[str]:
     options = ["--cpu", "--listen", "127.0.0.1", "--port", str(port), "--disable-api-nodes"]
     options += ["--disable-auto-launch", "--base-directory", str(base)]
     options += ["--database-url", "sqlite:///:memory:"]
+    if front_end := os.environ.get(FRONT_END_VARIABLE):
+        options += ["--front-end-root", front_end]
     return [str(host.python), str(host.main), *options]
 
 

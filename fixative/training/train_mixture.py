@@ -13,7 +13,7 @@ Deviations, all for a CPU's sake and all written into the recipe:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -24,24 +24,13 @@ from fixative.mixture import SIDE, Mixture, quantise
 from fixative.training.crops import step_generator
 from fixative.training.loop import Losses, cosine_rate
 from fixative.training.mixture_recipe import MixtureRecipe, OtherTrainingError
-from fixative.training.mixture_set import MixtureSet
+from fixative.training.mixture_set import Crop, MixtureSet
 from fixative.training.perturbations import begun_from, descend, filled, fold, relative_error
 
 #: Crops begin at multiples of this, in pixels; no encoder we know downscales by more than 32.
 GRID = 64
 
 __all__ = ["MixtureRecipe", "MixtureTraining"]
-
-
-@dataclass(frozen=True)
-class Crop:
-    """One picture's part in a step: which picture, target and group, and where."""
-
-    picture: int
-    target: int
-    group: int
-    top: int
-    left: int
 
 
 class MixtureTraining:

@@ -50,7 +50,7 @@ COLUMN = 340
 def _sources() -> dict[str, Node]:
     return {
         "load": Node("LoadImage", (0, 0), (300, 330), {"image": PICTURE}),
-        "vae": Node("VAELoader", (0, 380), (300, 60), {"vae_name": "taesd"}),
+        "vae": Node("VAELoader", (0, 440), (300, 60), {"vae_name": "taesd"}),
     }
 
 
@@ -59,8 +59,8 @@ def compared(**view: Any) -> dict[str, Any]:
     return {"comparison": {"pairs": [], "view": view}}
 
 
-def _note(height: int = 240) -> dict[str, Node]:
-    return {"note": Node("MarkdownNote", (0, 490), (300, height))}
+def _note(height: int = 220) -> dict[str, Node]:
+    return {"note": Node("MarkdownNote", (0, 560), (300, height))}
 
 
 ONE_IMAGE = Example(
@@ -135,7 +135,7 @@ FOLDER = Example(
 
 STEP_NODES = {
     **_sources(),
-    "mixture": Node("FixativeLoadMixture", (0, 510), (300, 140)),
+    "mixture": Node("FixativeLoadMixture", (0, 560), (300, 120)),
     "assign": Node("FixativeAssignMixture", (COLUMN, 0), (300, 250)),
     "target": Node("FixativeTargetPerturbation", (COLUMN, 310), (300, 150)),
     "preview": Node("PreviewImage", (COLUMN, 520), (300, 330)),
@@ -155,7 +155,7 @@ STEP_WIRES = (
 STEPS = Example(
     {
         **STEP_NODES,
-        "note": Node("MarkdownNote", (0, 710), (300, 240)),
+        "note": Node("MarkdownNote", (0, 750), (300, 240)),
         "apply": Node("FixativeApplyPerturbation", (2 * COLUMN, 210), (300, 200)),
         "text": Node("PreviewAny", (2 * COLUMN, 520), (300, 330)),
         "compare": Node("FixativeCompare", (3 * COLUMN, 0), (500, 600), compared(map=True)),
@@ -191,7 +191,7 @@ STEPS = Example(
 REFINE = Example(
     {
         **STEP_NODES,
-        "note": Node("MarkdownNote", (0, 710), (300, 240)),
+        "note": Node("MarkdownNote", (0, 750), (300, 240)),
         "refine": Node("FixativeRefinePerturbation", (2 * COLUMN, 210), (300, 420), {"steps": 6}),
         "apply": Node("FixativeApplyPerturbation", (2 * COLUMN, 690), (300, 200)),
         "compare": Node(
@@ -237,7 +237,7 @@ REFINE = Example(
 TRAIN = Example(
     {
         **_sources(),
-        "note": Node("MarkdownNote", (0, 490), (300, 380)),
+        "note": Node("MarkdownNote", (0, 560), (300, 310)),
         "train": Node(
             "FixativeTrainMixture",
             (COLUMN, 0),
@@ -248,7 +248,6 @@ TRAIN = Example(
                 "groups": 1,
                 "crop": 64,
                 "seed": 0,
-                "control_after_generate": "fixed",
                 "overwrite": True,
             },
         ),

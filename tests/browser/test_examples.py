@@ -47,11 +47,21 @@ def test_it_is_dropped_runs_and_is_compared(classic: Ui, name: str) -> None:
     classic.page.wait_for_function(f"(wanted) => ({types})() === wanted", arg=",".join(expected))
     classic.run()
     classic.show("FixativeCompare", scale=1.0)
+    classic.compare().get_by_role("button", name="Before and after").click()
     slider = classic.compare().get_by_role("slider", name="Divider")
     expect(slider).to_be_visible()
     slider.focus()
     classic.page.keyboard.press("End")
     expect(slider).to_have_attribute("aria-valuenow", "100")
+
+
+def test_a_file_dropped_on_the_pictures_opens_too(classic: Ui) -> None:
+    classic.drop(WORKFLOWS / "step_by_step.json")
+    opened = "(type) => window.app.graph.nodes.some((one) => one.type === type)"
+    classic.page.wait_for_function(opened, arg="FixativeAssignMixture")
+    classic.show("FixativeCompare", scale=1.0)
+    classic.drop(WORKFLOWS / "protect_one_image.json", aside=False)
+    classic.page.wait_for_function(opened, arg="FixativeProtectImage")
 
 
 def test_they_hold_nothing_of_the_machine_they_were_made_on() -> None:

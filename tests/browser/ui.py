@@ -80,7 +80,7 @@ class Ui:
 
     def open(self) -> None:
         """Load the page, or load it again."""
-        self.page.goto(f"http://{self.address}/")
+        self.page.goto(f"http://{self.address}/", timeout=READY_MS)
         self.page.wait_for_function(READY, timeout=READY_MS)
         self.page.wait_for_selector(RUN_BUTTON, timeout=READY_MS)
         self.page.evaluate(WATCH_RUNS)
@@ -105,11 +105,20 @@ class Ui:
         code = "([id, value]) => window.app.extensionManager.setting.set(id, value)"
         self.page.evaluate(code, [setting, value])
 
-    def drop(self, path: Path) -> None:
-        """Drop a file on the canvas, as a file manager does."""
+    def drop(self, path: Path, *, aside: bool = True) -> None:
+        """Drop a file on the canvas, as a file manager does.
+
+        Args:
+            path: the file.
+            aside: where no node is; else wherever the middle of the window shows.
+        """
+        if aside:
+            self.page.evaluate("() => { window.app.canvas.ds.offset[0] = 100000; }")
+            self.page.evaluate("() => window.app.canvas.setDirty(true, true)")
+            self.settle()
         session = self.page.context.new_cdp_session(self.page)
         data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
-        place = {"x": 640, "y": 700, "data": data}
+        place = {"x": 640, "y": 430, "data": data}
         for kind in ("dragEnter", "dragOver", "drop"):
             session.send("Input.dispatchDragEvent", {"type": kind, **place})
         session.detach()
@@ -135,7 +144,9 @@ class Ui:
             AssertionError: the run failed; with what the server said.
         """
         before = self.page.evaluate("() => window.fixativeRuns.length")
-        self.page.click(RUN_BUTTON)
+        with self.page.expect_response("**/prompt", timeout=RUN_MS) as answer:
+            self.page.click(RUN_BUTTON)
+        assert answer.value.ok, answer.value.text()
         more = "(before) => window.fixativeRuns.length > before"
         self.page.wait_for_function(more, arg=before, timeout=RUN_MS)
         end = self.page.evaluate("() => window.fixativeRuns.at(-1)")

@@ -7,7 +7,6 @@ from tests.browser.ui import Ui
 
 BUILD = """async ({ nodes, wires, note }) => {
   const { app, LiteGraph } = window;
-  if (app.canvas.graph !== app.graph) app.canvas.setGraph(app.graph); // out of a subgraph
   app.clean(); // else a new node shows what an older one of its number brought
   app.graph.clear();
   await new Promise((done) => setTimeout(done, 150)); // Nodes 2.0 lets go of the old ones

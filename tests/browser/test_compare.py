@@ -265,6 +265,7 @@ def test_inside_a_subgraph(ui: Ui) -> None:
     [kept] = [node for node in inner if node["type"] == COMPARE]
     assert kept["widgets_values"][0]["view"]["position"] == 100
     assert len(kept["widgets_values"][0]["pairs"]) == 2
+    ui.open()  # out of the subgraph, for the next test
 
 
 def test_a_removed_node_lets_go_of_its_pictures(ui: Ui, compare: Locator) -> None:

@@ -12,10 +12,12 @@ from common import SHARED_DATA, finish, held_out, parser, print_table
 from measure import HEADER, Bench, Row, measure
 from torch import Tensor
 
-from fixative import Protector, ProtectSettings, load_codec, load_mixture
+from fixative import Mixture, Protector, ProtectSettings, load_codec, load_mixture
 from fixative.perceptual import load_visibility_map
 from fixative.protections.noise import RandomNoise
 from fixative.protections.photoguard import PhotoGuard
+from fixative.protections.refine import Refinement, RefineSettings
+from fixative.steps import assign_pictures, strength_factors, target_perturbation
 from fixative.target import choose_target
 
 
@@ -28,6 +30,7 @@ def main() -> None:
     options.add_argument("--pictures", type=int, default=12)
     options.add_argument("--window", type=int, default=256)
     options.add_argument("--pgd-steps", type=int, default=100)
+    options.add_argument("--refine-steps", type=int, default=10, help="0 leaves it out")
     options.add_argument("--strength", type=float, default=8.0)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -47,6 +50,9 @@ def main() -> None:
             codec, mixture, ProtectSettings(chosen.strength, strength_map=setting)
         )
         rows.append(measure(bench, name, lambda x, p=protector: p.protect(x).image))
+    if chosen.refine_steps:
+        rows.append(_pgd(bench, chosen.strength, chosen.refine_steps))
+        rows.append(_refined(bench, mixture, chosen.strength, chosen.refine_steps))
     reference = rows[1].mean
     print_table(HEADER, [row.cells(reference) for row in rows])
     aimed = choice.index.bincount(minlength=len(mixture.target_names)).tolist()
@@ -67,6 +73,21 @@ def _pgd(bench: Bench, strength: float, steps: int) -> Row:
         return PhotoGuard(bench.codec, goal, strength=strength, steps=steps).protect(window).image
 
     return measure(bench, f"PGD, {steps} steps", attack, windowed=True)
+
+
+def _refined(bench: Bench, mixture: Mixture, strength: float, steps: int) -> Row:
+    """The whole pictures, learned map, a few steps from the mixture's perturbation."""
+    visibility = load_visibility_map("learned")
+
+    def refine(pictures: Tensor) -> Tensor:
+        assigned = assign_pictures(pictures, bench.codec, mixture)
+        start = target_perturbation(mixture, assigned, strength=strength)
+        factors = strength_factors(pictures, start, visibility)
+        settings = RefineSettings(steps)
+        refinement = Refinement(bench.codec, start, factors=factors, settings=settings)
+        return refinement.protect(pictures).image
+
+    return measure(bench, f"mixture, learned map, refined by {steps} steps", refine)
 
 
 if __name__ == "__main__":

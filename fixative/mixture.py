@@ -11,7 +11,7 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from fixative.errors import MixtureError
@@ -110,8 +110,9 @@ class Mixture:
         }
         contiguous = {key: tensor.contiguous() for key, tensor in tensors.items()}
         # A file, not a folder, beside it: a host that lists this folder remembers its sub-folders.
+        # Written by us: safetensors' own writing leaves a file that only its owner may read.
         with atomic_file(path, overwrite=True) as partial:
-            save_file(contiguous, partial, metadata={"fixative": json.dumps(described)})
+            partial.write_bytes(save(contiguous, {"fixative": json.dumps(described)}))
 
 
 def quantise(perturbation: Tensor, eta: float) -> Tensor:

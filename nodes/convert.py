@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from einops import rearrange
 from PIL import Image
@@ -104,3 +105,9 @@ def to_pil(image: Tensor) -> Image.Image:
     """(3, H, W) in [0, 1] → a PIL picture, for previews."""
     pixels = rearrange(image * 255, "c h w -> h w c").round().to(torch.uint8)
     return Image.fromarray(pixels.numpy())
+
+
+def from_pil(picture: Image.Image) -> Tensor:
+    """A PIL picture → a host IMAGE (1, H, W, 3), for plots."""
+    pixels = np.array(picture.convert("RGB"))
+    return torch.from_numpy(pixels)[None].float() / 255

@@ -13,7 +13,10 @@ from .compare import Compare
 from .host.folders import register_folders
 from .load_mixture import LoadMixture
 from .protect import ProtectImage
+from .protection_report import ProtectionReport
+from .refine import RefinePerturbation
 from .save import SaveProtectedImage
+from .train import TrainMixture
 
 
 class FixativeExtension(ComfyExtension):
@@ -27,9 +30,12 @@ class FixativeExtension(ComfyExtension):
             AssignMixture,
             TargetPerturbationNode,
             AdaptiveStrength,
+            RefinePerturbation,
             ApplyPerturbation,
             Compare,
             SaveProtectedImage,
+            ProtectionReport,
+            TrainMixture,
         ]
 
 

@@ -6,8 +6,10 @@ import logging
 from functools import lru_cache
 from pathlib import Path
 
+from torch import Tensor
+
 from fixative.errors import FixativeError, MixtureError
-from fixative.mixture import Mixture, load_mixture
+from fixative.mixture import Mixture, load_mixture, read_learnt
 from fixative.weights import read_manifest, verified_weights
 
 AUTO = "auto"
@@ -55,9 +57,31 @@ def named(name: str, host_files: dict[str, Path]) -> Mixture:
     return _loaded(path, path.stat().st_mtime_ns)
 
 
+def shipped_names() -> list[str]:
+    """File names that are shipped: one in the host's folder would hide its namesake."""
+    return list(_shipped())
+
+
 def fingerprint(host_files: dict[str, Path]) -> list[tuple[str, int]]:
     """Changes when a mixture file does: a node that used the old one must then run again."""
     return [(name, path.stat().st_mtime_ns) for name, path in sorted(host_files.items())]
+
+
+def learnt_spaces(host_files: dict[str, Path]) -> dict[str, Tensor]:
+    """The probe of every latent space that a mixture in the host's folder has learnt, by name."""
+    found: dict[str, Tensor] = {}
+    for _, path in sorted(host_files.items()):
+        found |= _learnt_space(path, path.stat().st_mtime_ns)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _learnt_space(path: Path, changed_ns: int) -> dict[str, Tensor]:
+    del changed_ns
+    try:
+        return read_learnt(path)
+    except FixativeError:  # said by whatever loads the file
+        return {}
 
 
 def _nothing_fits(family: str) -> str:
@@ -69,7 +93,8 @@ def _nothing_fits(family: str) -> str:
     )
     return (
         f"vae: {found}. Connect a VAE of a family that has one ({families}), "
-        f"or put a mixture trained for it into the host's folder models/fixative"
+        "put a mixture trained for it into the host's folder models/fixative, or make one with "
+        "Train Mixture"
     )
 
 

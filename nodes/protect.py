@@ -21,11 +21,12 @@ from .convert import (
     split_alpha,
     to_pil,
 )
-from .host.codecs import codec_of
+from .host.codecs import codec_of, family_of
 from .host.folders import mixture_files
+from .host.notices import warn
 from .host.progress import Progress, node_id_of
 from .inputs import TARGETS, image_input, mask_input, strength_input, target_input, vae_input
-from .report import picture_line, report_text
+from .report import picture_line, report_text, urgent, weak_match
 from .schema import build, check_choices
 from .visibility import visibility_map
 
@@ -88,11 +89,15 @@ class ProtectImage(io.ComfyNode):
         protector = _protector(vae, ProtectSettings(strength, target, strength_map), mixture)
         done = _protect_each(protector, pictures, masks, Progress(len(pictures), node_id_of(cls)))
         shares = [1.0] * len(done) if masks is None else masks.flatten(1).mean(1).tolist()
+        reports = [one.reports[0] for one in done]
+        for notice in (weak_match(family_of(vae)), urgent(reports, shares)):
+            if notice is not None:
+                warn(notice, node_id=node_id_of(cls))
         return io.NodeOutput(
             join_alpha(torch.cat([one.image for one in done]), alpha),
             map_to_mask(torch.cat([one.strength_map for one in done])),
             difference_image(torch.cat([one.perturbation for one in done])),
-            report_text([one.reports[0] for one in done], shares=shares),
+            report_text(reports, shares=shares),
         )
 
 

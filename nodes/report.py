@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
+from fixative.codecs import UNKNOWN_FAMILY, FamilyMatch
+from fixative.protections.refine import Refined, RefineSettings
 from fixative.steps import AssignedPictures, PictureReport
 
 #: Our own strength map asks for more than the budget at about a fifth of the values.
 MOSTLY_CUT = 0.5
+#: A family's own members match their probe at 1, the rough embedded codec at 0.94, and an encoder
+#: whose weights are a fifth noise at 0.83 to 0.91.
+WEAK_SCORE = 0.9
 
 
 def report_text(reports: Sequence[PictureReport], *, shares: Sequence[float]) -> str:
@@ -46,6 +53,26 @@ def assignment_text(assigned: AssignedPictures) -> str:
     return "\n".join(lines) + "\n\n" + json.dumps({"pictures": facts}, indent=1)
 
 
+def refinement_text(refined: Refined, settings: RefineSettings) -> str:
+    """A line a picture, what changed for want of memory, and the same facts as JSON."""
+    start = refined.perturbation
+    facts: list[dict[str, Any]] = [
+        {"pull": max(curve), "best_step": curve.index(max(curve)), "pulls": curve, "memory": way}
+        for curve, way in zip(refined.pulls, refined.ways, strict=True)
+    ]
+    lines = [
+        f"Refined: {len(facts)} picture(s), VAE family {start.assigned.family}, strength "
+        f"{start.strength:g}/255, {settings.steps} steps from {settings.step_size:g}/255"
+    ]
+    lines += [
+        f"{number}: pull {one['pulls'][0]:.3f} at the start, {one['pull']:.3f} after step "
+        f"{one['best_step']} ({one['memory']})"
+        for number, one in enumerate(facts, start=1)
+    ]
+    whole = {**asdict(settings), "pictures": facts, "steps_down": refined.steps_down}
+    return "\n".join([*lines, *refined.steps_down]) + "\n\n" + json.dumps(whole, indent=1)
+
+
 def picture_line(report: PictureReport, share: float = 1.0) -> str:
     """One picture: what was chosen, how much it changed, and what to know about it."""
     psnr = "no change" if report.psnr is None else f"PSNR {report.psnr:.1f} dB"
@@ -73,6 +100,17 @@ def urgent(reports: Sequence[PictureReport], shares: Sequence[float]) -> str | N
                 f"{report.cut_share:.0%} of what was asked for. Use a weaker map, or more strength"
             )
     return None
+
+
+def weak_match(match: FamilyMatch) -> str | None:
+    """What to tell of a VAE that is taken for a member of a family, but not a typical one."""
+    if match.family == UNKNOWN_FAMILY or match.score >= WEAK_SCORE:
+        return None
+    return (
+        f"The VAE looks like one of the family {match.family}, but not closely (match "
+        f"{match.score:.2f} of 1): the protection may be weaker than usual. Use the VAE that the "
+        "model came with, or train a mixture for this one"
+    )
 
 
 def _warning(report: PictureReport, share: float) -> str:

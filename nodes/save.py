@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fixative.images import check_images
 
-from . import saving
+from . import origins, saving
 from .convert import split_alpha
 from .host.notices import warn
 from .host.outputs import input_file, input_pictures, metadata_disabled, save_place
@@ -53,8 +53,8 @@ class SaveProtectedImage(io.ComfyNode):
         checked = check_choices({"format": format}, {"format": saving.FORMATS})
         if checked is True and None not in (format, lossy):
             checked = saving.lossy_refusal(str(format), bool(lossy)) or True
-        if checked is True and source not in (None, *saving.NO_FILE) and not input_file(source):
-            return saving.source_refusal(source)
+        if checked is True and source not in (None, *origins.NO_FILE) and not input_file(source):
+            return origins.source_refusal(source)
         return checked
 
     @classmethod
@@ -66,7 +66,7 @@ class SaveProtectedImage(io.ComfyNode):
         lossy: bool,
         quality: int,
         include_workflow: bool,
-        source: str = saving.AUTO,
+        source: str = origins.AUTO,
     ) -> Any:
         """Save picture by picture; a stop takes effect between two of them."""
         pictures, alpha = split_alpha(images, name="images")
@@ -74,11 +74,11 @@ class SaveProtectedImage(io.ComfyNode):
         prompt, node_id = cls.hidden.prompt, node_id_of(cls)
         output = saving.chosen_output(format, lossy=lossy, quality=quality)
         notes = _workflow_notes(cls.hidden) if include_workflow else {}
-        origins = saving.Origins.of(source, prompt, node_id, input_file)
+        sources = origins.Origins.of(source, prompt, node_id, input_file)
         prefix = saving.prepared_prefix(filename_prefix, prompt)
         height, width = pictures.shape[-2:]
         place = save_place(prefix, width=width, height=height)
-        saver = saving.Saver(place.folder, place.name, place.counter, output, origins, notes)
+        saver = saving.Saver(place.folder, place.name, place.counter, output, sources, notes)
         progress, done = Progress(len(pictures), node_id), []
         for i, picture in progress.each(list(pictures)):
             done.append(saver.save(picture, None if alpha is None else alpha[i], number=i))
@@ -154,8 +154,8 @@ def _inputs() -> list[Any]:
         build(
             io.Combo.Input,
             "source",
-            options=[*saving.NO_FILE, *input_pictures()],
-            default=saving.AUTO,
+            options=[*origins.NO_FILE, *input_pictures()],
+            default=origins.AUTO,
             optional=True,
             tooltip="Whose EXIF and colour profile to keep, which loading dropped. auto: of the "
             "loaded file that each picture is a protected copy of. none: keep nothing. Or a file "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +19,7 @@ from fixative.pictures import (
     OutputFormat,
     Picture,
     change_left,
-    find_origin,
     output_format,
-    read_picture,
     with_workflow,
     without_generation,
     write_picture,
@@ -29,12 +27,9 @@ from fixative.pictures import (
 from fixative.pictures.picture import Pixels, images_to_pixels
 
 from .filenames import check_prefix, expand_prefix, free_path
-from .origins import loaded_pictures
+from .origins import Origins, told_kept
 
 FORMATS = ("png", "webp", "jpeg")
-AUTO, NONE = "auto", "none"
-#: Choices of ``source`` that are no file.
-NO_FILE = (AUTO, NONE)
 
 
 @dataclass(frozen=True)
@@ -43,71 +38,22 @@ class Saved:
 
     Attributes:
         path: its file.
-        origin: the file whose metadata it carries, or None.
+        kept: what it carries of its origin, for the person; empty for nothing.
         loss: mean change of a colour value by a lossy format, in 1/255; 0 for the others.
         left: how much of the protection's change is left, 0 to 1; None if unknown.
         notes: what the format could not hold.
     """
 
     path: Path
-    origin: Path | None
+    kept: str
     loss: float
     left: float | None
     notes: tuple[str, ...]
 
     def line(self) -> str:
         """For the person, in one line."""
-        kept = "no EXIF" if self.origin is None else f"EXIF and colours of {self.origin.name}"
+        kept = self.kept or "no EXIF or colour profile inside"
         return "; ".join((f"{self.path.name} ({kept})", *self.notes))
-
-
-@dataclass(frozen=True)
-class Origins:
-    """Where the metadata of each picture comes from.
-
-    Attributes:
-        named: the file for all pictures, or None.
-        loaded: files that the graph loads, to find each picture's among.
-    """
-
-    named: Picture | None = None
-    loaded: tuple[Picture, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        source: str,
-        prompt: Mapping[str, Any] | None,
-        node_id: str | None,
-        find: Callable[[str], Path | None],
-    ) -> Origins:
-        """What ``source`` asks for.
-
-        Args:
-            source: ``auto``, ``none`` or a file's name.
-            prompt: the graph in the host's API format.
-            node_id: the saving node in it.
-            find: from a name to a file of the host's.
-
-        Raises:
-            SettingError: no such file.
-            ImageError: the file is no picture that can be read.
-        """
-        if source == NONE:
-            return cls()
-        if source == AUTO:
-            return cls(loaded=tuple(loaded_pictures(prompt, node_id, find)))
-        path = find(source)
-        if path is None:
-            raise SettingError(source_refusal(source))
-        try:
-            return cls(named=read_picture(path))
-        except ImageError as error:
-            raise ImageError(f"source: {error}") from error
-
-    def for_pixels(self, pixels: Pixels) -> Picture | None:
-        """The file for one picture."""
-        return self.named or find_origin(pixels, self.loaded)
 
 
 @dataclass
@@ -151,7 +97,7 @@ class Saver:
         self.counter += 1
         loss = float(np.abs(written.pixels.astype(np.int16) - pixels).mean())
         left = _left(origin, pixels, written.pixels) if loss else None
-        return Saved(path, None if origin is None else origin.path, loss, left, written.notes)
+        return Saved(path, told_kept(origin), loss, left, written.notes)
 
     def _metadata(self, origin: Picture | None) -> Metadata:
         kept = Metadata() if origin is None else without_generation(origin.metadata)
@@ -199,14 +145,6 @@ def lossy_refusal(name: str, lossy: bool) -> str | None:
     return (
         f"format: {name} changes colours, which weakens the protection; choose png or webp, or "
         "switch lossy on to save it all the same"
-    )
-
-
-def source_refusal(source: str) -> str:
-    """Why a source is not taken."""
-    return (
-        f"source: no picture {source!r} in the host's input folder; choose auto, none, or a file "
-        "that is there"
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fixative.codecs.tiny import TinyCodec, tiny_decoder, tiny_encoder
 from fixative.mixture import SIDE, Mixture
+from fixative.steps import AssignedPictures, TargetPerturbation
 from fixative.target import latent_entropy
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -38,6 +39,27 @@ def random_mixture(*, seed: int = 0, family: str = "sd1", channels: int = 4) -> 
         target_latents=targets,
         target_entropies=latent_entropy(targets),
         recipe={"kind": "random"},
+    )
+
+
+def random_start(count: int, *, strength: float = 8.0) -> TargetPerturbation:
+    """As ``target_perturbation`` makes them, at once; every picture has the same."""
+    generator = torch.Generator().manual_seed(0)
+    assigned = AssignedPictures(
+        group=torch.zeros(count, dtype=torch.long),
+        distances=torch.ones(count, 2),
+        target=torch.ones(count, dtype=torch.long),
+        entropies=torch.full((count,), 2.5),
+        target_names=("low", "mid", "high"),
+        target_entropies=torch.tensor([1.0, 2.0, 3.0]),
+        codec="random0",
+        family="sd1",
+        mixture="random",
+    )
+    perturbation = (torch.rand(1, 3, 64, 64, generator=generator) * 2 - 1) * strength / 255
+    target = torch.randn(1, 4, 64, 64, generator=generator)
+    return TargetPerturbation(
+        perturbation.expand(count, -1, -1, -1), strength, assigned, target.expand(count, -1, -1, -1)
     )
 
 

@@ -68,7 +68,7 @@ class TestCalledByAHost:
     def test_never_names_torch(self, checkout: Path) -> None:
         text = (checkout / "requirements.txt").read_text()
         names = [line.split(">=")[0] for line in text.splitlines() if not line.startswith("#")]
-        assert set(names) == {"einops", "safetensors", "pillow"}
+        assert set(names) == {"einops", "safetensors", "pillow", "matplotlib"}
 
     def test_offline_it_says_so_and_lets_the_host_start(self, bare_checkout: Path) -> None:
         (bare_checkout / "requirements.txt").write_text("surely-not-installed>=1\n")

@@ -27,6 +27,8 @@ def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
         elif field.name != "name":
             assert before == pytest.approx(after), field.name
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+    (tmp_path / "other").touch()  # with the permissions that any new file gets
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_combined_is_the_sum_of_global_and_group() -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from fixative.codecs import FamilyMatch, identify_family, load_codec
 from fixative.errors import MixtureError
 from fixative.mixture import find_mixture
 from fixative.protector import PictureReport
 from nodes import mixtures
-from nodes.report import report_text, urgent
+from nodes.report import report_text, urgent, weak_match
 from nodes.schema import build
 
 
@@ -118,6 +119,20 @@ class TestUrgent:
         told = urgent([picture_report(cut_share=0.89)], [1.0])
         assert told is not None
         assert "the budget of 8/255 cut off 89%" in told
+
+
+class TestWeakMatch:
+    def test_the_embedded_codec_is_close_enough(self) -> None:
+        assert weak_match(identify_family(load_codec("embedded"))) is None
+
+    def test_a_drifted_one_is_told(self) -> None:
+        told = weak_match(FamilyMatch("sd1", 0.83, {"sd1": 0.83}))
+        assert told is not None
+        assert "family sd1" in told
+        assert "0.83" in told
+
+    def test_an_unknown_one_is_refused_elsewhere(self) -> None:
+        assert weak_match(FamilyMatch("unknown", 0.3, {"sd1": 0.3})) is None
 
 
 class TestKeywords:

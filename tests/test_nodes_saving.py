@@ -14,8 +14,8 @@ from PIL import Image
 from fixative.errors import FixativeError, ImageError, SettingError
 from fixative.pictures import OUTPUT_FORMATS
 from nodes.filenames import check_prefix, expand_prefix, free_path
-from nodes.origins import loaded_pictures
-from nodes.saving import AUTO, NONE, Origins, Saver, altered_warning, chosen_output
+from nodes.origins import AUTO, NONE, Origins, loaded_pictures
+from nodes.saving import Saver, altered_warning, chosen_output
 from tests.picture_files import photo, save_photo
 
 NOW = datetime(2026, 3, 4, 5, 6, 7)

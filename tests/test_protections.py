@@ -14,8 +14,9 @@ from fixative.perceptual import VisibilityMap
 from fixative.protections.base import Proposal, Protection, cut_share, enforce_budget
 from fixative.protections.noise import RandomNoise
 from fixative.protections.photoguard import PhotoGuard
+from fixative.protections.refine import Refinement, RefineSettings
 from fixative.protector import Protector, ProtectSettings
-from tests.engine_parts import drawn_picture, random_codec, random_mixture
+from tests.engine_parts import drawn_picture, random_codec, random_mixture, random_start
 
 CODEC = random_codec()
 
@@ -33,6 +34,20 @@ def noise(strength: float) -> Protection:
     return RandomNoise(strength=strength)
 
 
+def refinement(strength: float) -> Protection:
+    return EachRefined(strength=strength)
+
+
+class EachRefined(Protection):
+    """Refinement needs a perturbation of the very pictures: this begins one for those that come."""
+
+    name = "refined"
+
+    def _propose(self, images: Tensor) -> Proposal:
+        start = random_start(len(images), strength=self.strength)
+        return Refinement(CODEC, start, settings=RefineSettings(steps=1))._propose(images)
+
+
 class Reckless(Protection):
     """Asks for far more than it may have, at another size."""
 
@@ -45,7 +60,7 @@ def reckless(strength: float) -> Protection:
     return Reckless(strength=strength)
 
 
-ALL = [mixture, photoguard, noise, reckless]
+ALL = [mixture, photoguard, refinement, noise, reckless]
 Maker = Callable[[float], Protection]
 
 

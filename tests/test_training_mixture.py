@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from fixative.codecs import CallableCodec, Codec
 from fixative.codecs.learnt import in_learnt_space
-from fixative.errors import ImageError, MixtureError, SettingError
+from fixative.errors import MixtureError, SettingError
 from fixative.mixture import Mixture, load_mixture, require_family
 from fixative.protector import Protector, ProtectSettings
 from fixative.training.evaluate import measure_pulls, sample_pictures
@@ -26,9 +23,8 @@ from fixative.training.mixture_job import (
     train_mixture,
 )
 from fixative.training.mixture_recipe import MixtureRecipe
-from fixative.training.mixture_set import kmeans_centroids
-from fixative.training.perturbations import begun_from, filled
-from fixative.training.pictures import PictureList, list_images, read_folder
+from fixative.training.perturbations import begun_from
+from fixative.training.pictures import PictureList, list_images
 from fixative.training.starts import starting_mixture
 from fixative.training.targets import PERIODS
 from tests.engine_parts import drawn_picture, random_mixture
@@ -106,6 +102,9 @@ def test_it_beats_noise_and_fine_tuning_beats_its_start(tmp_path: Path) -> None:
     assert pulls.pictures == 4
     assert pulls.after > 0.05
     assert pulls.after > 5 * abs(pulls.noise)
+    judge = Protector(codec, first.mixture, ProtectSettings(8.0, strength_map="off"))
+    shown = judge.measure_pull(images, judge.protect(images).image)
+    assert pulls.after == pytest.approx(float(shown.mean()), abs=1e-4)
     tuned = trained(codec, tmp_path / "b.pt", plan(16, start=first.mixture))
     assert tuned.losses["latent"][0] < 0.95 * first.losses["latent"][0]  # the very first step
     found = measure_pulls(tuned.mixture, codec, images, before=first.mixture)
@@ -151,6 +150,14 @@ def test_an_interrupted_training_goes_on_bit_for_bit(fine_tuning: bool, tmp_path
     assert not list(tmp_path.glob("cut*"))
 
 
+def test_targets_that_no_picture_is_routed_to_are_learnt_too(tmp_path: Path) -> None:
+    """Six pictures alike are all routed to one target."""
+    recipe = MixtureRecipe(crop=64, batch=4, spread=0.9)
+    mixture = trained(ToyCodec(4, 8), tmp_path / "c.pt", replace(plan(6), recipe=recipe)).mixture
+    assert list(mixture.recipe["routed"].values()).count(0) >= 1
+    assert all(target.abs().max() > 0 for target in mixture.shared)
+
+
 def test_a_codec_without_features_is_told_in_the_recipe(tmp_path: Path) -> None:
     silent = trained(ToyCodec(features=False), tmp_path / "a.pt")
     assert silent.mixture.recipe["feature_weight"] == 0
@@ -191,96 +198,6 @@ def test_what_a_start_becomes() -> None:
     shared, group = begun_from(start, start.eta / 2, centroids)
     torch.testing.assert_close(shared, start.shared.float() * start.quantum / 2)
     torch.testing.assert_close(group, start.group[:, [2, 0]].float() * start.quantum / 2)
-
-
-class TestGroups:
-    def test_are_found_where_they_are(self) -> None:
-        centres = torch.tensor([-5.0, 0.0, 5.0])
-        points = centres.repeat(4)[:, None, None, None] + 0.1 * torch.randn(12, 2, 3, 3)
-        found = kmeans_centroids(points, 3, seed=0)
-        assert found.shape == (3, 2, 3, 3)
-        assert sorted(found.mean((1, 2, 3)).tolist()) == pytest.approx([-5, 0, 5], abs=0.1)
-
-    def test_are_as_tight_as_an_independent_implementation_makes_them(self) -> None:
-        sklearn = pytest.importorskip("sklearn.cluster", reason="scikit-learn is not installed")
-        points = torch.randn(60, 3, 4, 4, generator=torch.Generator().manual_seed(1))
-
-        def spread(centres: Tensor) -> float:
-            gaps = torch.cdist(points.flatten(1), centres.flatten(1))
-            return float(gaps.min(1).values.square().sum())
-
-        theirs = sklearn.KMeans(4, n_init=10, random_state=0).fit(points.flatten(1).numpy())
-        centres = torch.from_numpy(theirs.cluster_centers_)
-        assert spread(kmeans_centroids(points, 4, seed=0)) < 1.02 * spread(centres)
-
-    def test_of_equal_pictures_are_one(self) -> None:
-        points = torch.randn(1, 2, 3, 3).expand(6, -1, -1, -1)
-        found = kmeans_centroids(points, 4, seed=0)
-        assert torch.isfinite(found).all()
-        torch.testing.assert_close(found, points[:4])
-
-    def test_without_pictures_get_the_mean_of_their_target(self) -> None:
-        group = torch.zeros(2, 3, 3, 4, 4)
-        group[0, 0], group[0, 1] = 1.0, 3.0
-        whole = filled(group)
-        assert whole[0].mean((1, 2, 3)).tolist() == [1, 3, 2]
-        assert whole[1].abs().max() == 0
-
-
-class TestFolder:
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        rng = np.random.default_rng(0)
-        for name in ("loose.png", "cats/dog6.png", "cats/deep/b.jpg", "dogs/kodim20.png"):
-            path = tmp_path / "own" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = rng.integers(0, 255, (40, 700 if "loose" in name else 50, 3), np.uint8)
-            Image.fromarray(pixels).save(path)
-        (tmp_path / "own" / "dogs" / "broken.png").write_bytes(b"not a picture")
-        (tmp_path / "own" / "notes.txt").write_text("no picture")
-        return tmp_path / "own"
-
-    def test_is_read_whole_and_what_cannot_be_is_told(
-        self, folder: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        with caplog.at_level(logging.WARNING):
-            found = read_folder(folder, most=99)
-        # Names that the project's own training holds out mean nothing here.
-        assert found.counts == {"cats": 2, "dogs": 1, "pictures": 1}
-        assert len(found.unreadable) == 1
-        assert "broken.png" in found.unreadable[0]
-        assert "broken.png" in caplog.text
-        assert found.left_out == 0
-        assert found.digest() == read_folder(folder, most=99).digest()
-
-    def test_of_too_many_every_kind_is_drawn(self, folder: Path) -> None:
-        found = read_folder(folder, most=3)
-        assert sorted(found.counts.values()) == [1, 1, 1]
-        assert found.left_out + len(found.unreadable) >= 1
-
-    def test_without_pictures_says_what_to_do(self, folder: Path, tmp_path: Path) -> None:
-        with pytest.raises(ImageError, match=r"folder: .*absent is no folder"):
-            read_folder(tmp_path / "absent", most=9)
-        (tmp_path / "empty").mkdir()
-        with pytest.raises(ImageError, match="has no pictures in it"):
-            read_folder(tmp_path / "empty", most=9)
-        for path in [p for p in folder.rglob("*.*g") if p.name != "broken.png"]:
-            path.unlink()
-        with pytest.raises(ImageError, match=r"none of the 1 pictures .* can be read"):
-            read_folder(folder, most=9)
-
-    def test_joins_a_batch_each_picture_once(self, folder: Path) -> None:
-        both = own_pictures(2).joined(read_folder(folder, most=99))
-        assert both.counts == {"cats": 2, "dogs": 1, "images": 2, "pictures": 1}
-        generator = torch.Generator()
-        picked = [both.pick(i, generator) for i in range(len(both))]
-        assert len({picture.numpy().tobytes() for picture in picked}) == 6
-
-
-def test_large_pictures_are_kept_small() -> None:
-    [picture] = list_images(torch.rand(1, 3, 700, 1400)).pictures["images"]
-    assert tuple(picture.shape) == (3, 640, 1280)
-    assert picture.dtype == torch.uint8
 
 
 def test_what_to_begin_with(tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from fixative.codecs.base import Codec
+from fixative.codecs.gradient import LatentGradient
 from fixative.errors import SettingError
+from fixative.images import LEVELS
 from fixative.protections.base import Proposal, Protection
+from fixative.protections.descent import descend, falling_sizes
 
 
 class PhotoGuard(Protection):
@@ -15,10 +20,11 @@ class PhotoGuard(Protection):
 
     Args:
         codec: the encoder to attack, with gradients.
-        target_latents: (B or 1, C, h, w), z_y at the pictures' size.
+        target_latents: (B or 1, C, h or 1, w or 1), z_y at the pictures' size.
         strength: budget in 1/255.
         steps: number of steps; published: 200 to 1000.
         step_size: of the first step, in 1/255; it falls to a tenth.
+        on_step: called after each step; may raise to stop.
     """
 
     name = "photoguard"
@@ -31,26 +37,23 @@ class PhotoGuard(Protection):
         strength: float = 8.0,
         steps: int = 200,
         step_size: float = 2.0,
+        on_step: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(strength=strength)
         if steps < 1:
             raise SettingError(f"steps: expected at least 1, got {steps}")
-        self._codec, self._target = codec, target_latents
-        self._steps, self._step_size = steps, step_size / 255
+        self._gradient, self._target = LatentGradient(codec), target_latents
+        self._sizes = falling_sizes(step_size / LEVELS, steps)
+        self._on_step = on_step
 
     def _propose(self, images: Tensor) -> Proposal:
-        with torch.inference_mode(False), torch.enable_grad():
-            pictures = images.clone()
-            change = torch.zeros_like(pictures)
-            for step in range(self._steps):
-                size = self._step_size * (1 - 0.9 * step / self._steps)
-                change = self._descend(pictures, change, size)
-        return Proposal(change)
+        def slope(change: Tensor) -> tuple[Tensor, Tensor]:
+            found = self._gradient(images + change, self._target)
+            if self._on_step is not None:
+                self._on_step()
+            return found
 
-    def _descend(self, pictures: Tensor, change: Tensor, size: float) -> Tensor:
-        change = change.detach().requires_grad_(True)
-        latents = self._codec.encode(pictures + change)
-        loss = (latents - self._target.to(latents)).square().sum()
-        (gradient,) = torch.autograd.grad(loss, change)
-        moved = (change.detach() - size * gradient.sign()).clamp(-self.epsilon, self.epsilon)
-        return (pictures + moved).clamp(0, 1) - pictures
+        bound = torch.full_like(images[:1, :1, :1, :1], self.epsilon)
+        start = torch.zeros_like(images)
+        *_, last = descend(images, start, slope, bound=bound, sizes=self._sizes)
+        return Proposal(last.change)

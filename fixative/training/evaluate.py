@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fixative.assignment import assign
 from fixative.codecs.base import Codec
-from fixative.mixture import SIDE, Mixture
+from fixative.metrics import pull
+from fixative.mixture import Mixture
+from fixative.protections.base import enforce_budget
 from fixative.protections.noise import RandomNoise
-from fixative.protector import MAP_OFF, Protector, ProtectSettings
 from fixative.steps import working_copies
+from fixative.target import choose_target
 from fixative.training.pictures import PictureSource
 
 #: How many pictures are measured: an encode of 512 × 512 takes seconds in a large autoencoder.
@@ -56,18 +59,31 @@ def measure_pulls(
         images: (B, 3, 512, 512) in [0, 1].
         before: the mixture that the training began with.
     """
-    assert images.shape[-2:] == (SIDE, SIDE)
-    strength = mixture.eta * 255
-    settings = ProtectSettings(strength, strength_map=MAP_OFF)
-    judge = Protector(codec, mixture, settings)
+    latents = _encoded(codec, images)
+    wanted = mixture.target_latents[_targets(mixture, latents)]
 
     def pulled(protected: Tensor) -> float:
-        return float(judge.measure_pull(images, protected).mean())
+        return float(pull(_encoded(codec, protected), latents, wanted).mean())
 
-    old = None if before is None else Protector(codec, before, settings).protect(images).image
+    noise = RandomNoise(strength=mixture.eta * 255).protect(images).image
     return Pulls(
-        after=pulled(judge.protect(images).image),
-        before=None if old is None else pulled(old),
-        noise=pulled(RandomNoise(strength=strength).protect(images).image),
+        after=pulled(_protected(mixture, mixture.eta, images, latents)),
+        before=None if before is None else pulled(_protected(before, mixture.eta, images, latents)),
+        noise=pulled(noise),
         pictures=len(images),
     )
+
+
+def _encoded(codec: Codec, images: Tensor) -> Tensor:
+    return torch.cat([codec.encode(image[None]).cpu() for image in images])
+
+
+def _targets(mixture: Mixture, latents: Tensor) -> Tensor:
+    return choose_target(latents, mixture.target_entropies, mixture.target_names).index
+
+
+def _protected(mixture: Mixture, eta: float, images: Tensor, latents: Tensor) -> Tensor:
+    """As ``Protector`` does at strength η without a map, with latents encoded once for all."""
+    groups = assign(latents, mixture.centroids).group
+    change = mixture.combined(_targets(mixture, latents), groups) * (eta / mixture.eta)
+    return enforce_budget(images, change, eta)

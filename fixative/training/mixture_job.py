@@ -16,7 +16,7 @@ from fixative.errors import CodecError, MixtureError, SettingError
 from fixative.mixture import Mixture, require_family
 from fixative.provenance import provenance
 from fixative.training.loop import LoopSettings, ProgressCallback, run_training
-from fixative.training.mixture_recipe import MixtureRecipe
+from fixative.training.mixture_recipe import MixtureRecipe, OtherTrainingError
 from fixative.training.mixture_set import MixtureSet, prepare_set
 from fixative.training.pictures import PictureSource
 from fixative.training.targets import PERIODS, draw_targets
@@ -83,13 +83,15 @@ def train_mixture(
 
     Raises:
         MixtureError: the codecs, or the start, are of different latent spaces.
-        SettingError: more groups than pictures, or a checkpoint of other settings.
+        SettingError: more groups than pictures.
+        OtherTrainingError: the checkpoint is of other settings, pictures or codecs.
     """
     _check_counts(pictures, plan)
     codecs, probe = _of_one_space(codecs, plan.start)
     if plan.start is not None:
         _check_start(plan.start, codecs[0])
     recipe = plan.recipe if all(map(shows_features, codecs)) else _without_features(plan.recipe)
+    _check_checkpoint(checkpoint, {**asdict(recipe), **_identity(plan)})
     described = _described(plan, recipe, pictures, codecs)
     targets = draw_targets()
     data = _prepared(pictures, codecs[0], targets, plan, checkpoint, on_encode)
@@ -140,6 +142,15 @@ def _check_counts(pictures: PictureSource, plan: MixturePlan) -> None:
             f"groups: {plan.groups} groups need at least as many pictures, got {count}; give more "
             "pictures, or lower groups"
         )
+
+
+def _check_checkpoint(checkpoint: Path, wanted: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint of another training before anything is encoded or written for this."""
+    if not checkpoint.is_file():
+        return
+    settings = torch.load(checkpoint, weights_only=True, mmap=True)["recipe"]["settings"]
+    if any(settings.get(key, ()) != value for key, value in wanted.items()):
+        raise OtherTrainingError
 
 
 def _of_one_space(

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fixative.errors import SettingError
+
+
+class OtherTrainingError(SettingError):
+    """A checkpoint belongs to a training of other settings, pictures or codecs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "checkpoint: made with other settings, codecs, pictures or targets; use the same ones, "
+            "or another place for checkpoints (--runs, or another name)"
+        )
+
 
 @dataclass(frozen=True)
 class MixtureRecipe:
@@ -21,6 +33,8 @@ class MixtureRecipe:
         fixed_target: index of the target used without routing.
         grouped: learn group perturbations; otherwise one perturbation of ±η for all.
         seed: of everything.
+        spread: share of the crops, 0 to 1, whose target is drawn by lot instead of routed, so that
+            targets that no picture is routed to are learnt too: of few pictures none may be.
     """
 
     eta: float = 8.0
@@ -33,3 +47,4 @@ class MixtureRecipe:
     fixed_target: int = 1
     grouped: bool = True
     seed: int = 0
+    spread: float = 0.0

@@ -51,6 +51,17 @@ class MixtureSet:
     target_entropies: Tensor
 
 
+@dataclass(frozen=True)
+class Crop:
+    """One picture's part in a step: which picture, target and group, and where."""
+
+    picture: int
+    target: int
+    group: int
+    top: int
+    left: int
+
+
 def prepare_set(
     source: PictureSource,
     codec: Codec,

@@ -13,36 +13,24 @@ Deviations, all for a CPU's sake and all written into the recipe:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from fixative.codecs.base import Codec
-from fixative.errors import SettingError
 from fixative.mixture import SIDE, Mixture, quantise
 from fixative.training.crops import step_generator
 from fixative.training.loop import Losses, cosine_rate
-from fixative.training.mixture_recipe import MixtureRecipe
-from fixative.training.mixture_set import MixtureSet
+from fixative.training.mixture_recipe import MixtureRecipe, OtherTrainingError
+from fixative.training.mixture_set import Crop, MixtureSet
 from fixative.training.perturbations import begun_from, descend, filled, fold, relative_error
 
 #: Crops begin at multiples of this, in pixels; no encoder we know downscales by more than 32.
 GRID = 64
 
 __all__ = ["MixtureRecipe", "MixtureTraining"]
-
-
-@dataclass(frozen=True)
-class Crop:
-    """One picture's part in a step: which picture, target and group, and where."""
-
-    picture: int
-    target: int
-    group: int
-    top: int
-    left: int
 
 
 class MixtureTraining:
@@ -147,10 +135,7 @@ class MixtureTraining:
 
     def load_state(self, state: dict[str, Any]) -> None:
         if state["settings"] != self._settings():
-            raise SettingError(
-                "checkpoint: made with other settings, codecs, pictures or targets; use the same "
-                "ones, or another place for checkpoints (--runs, or another name)"
-            )
+            raise OtherTrainingError
         self.shared, self.group = state["shared"], state["group"]
         self._moments, self.losses = state["moments"], state["losses"]
 
@@ -170,9 +155,19 @@ class MixtureTraining:
         top, left = (int(i) * GRID for i in torch.randint(places, (2,), generator=generator))
         count = len(self._data.pictures)
         numbers = torch.randint(count, (self.recipe.batch,), generator=generator)
-        return [
+        crops = [
             Crop(i, self._target_of(i), int(self._data.group[i]), top, left)
             for i in map(int, numbers)
+        ]
+        return crops if self.recipe.spread == 0 else self._spread(crops, generator)
+
+    def _spread(self, crops: list[Crop], generator: torch.Generator) -> list[Crop]:
+        """Send some of the crops to a target drawn by lot."""
+        chances = torch.rand(len(crops), generator=generator)
+        targets = torch.randint(len(self._targets), (len(crops),), generator=generator)
+        return [
+            replace(crop, target=int(target)) if chance < self.recipe.spread else crop
+            for crop, chance, target in zip(crops, chances, targets, strict=True)
         ]
 
     def _target_of(self, picture: int) -> int:

@@ -36,8 +36,8 @@ export function addCompare(node) {
 }
 
 /**
- * In the classic renderer a widget lies over the canvas: let it zoom and pan there too.
- * Nodes 2.0 does that by itself.
+ * In the classic renderer a widget lies over the canvas: let it zoom, pan and take dropped files
+ * there too. Nodes 2.0 does that by itself.
  * @param {HTMLElement} element
  */
 function handToCanvas(element) {
@@ -45,6 +45,7 @@ function handToCanvas(element) {
     element.addEventListener("wheel", (event) => {
         if (classic()) app.canvas.processMouseWheel(event);
     });
+    element.addEventListener("dragover", (event) => event.preventDefault());
     for (const [kind, handler] of [
         ["pointerdown", "processMouseDown"],
         ["pointermove", "processMouseMove"],

@@ -17,6 +17,11 @@ def models_folder() -> Path:
     return Path(folder_paths.models_dir) / MODELS_FOLDER
 
 
+def input_folder(name: str) -> Path:
+    """A folder by its whole path, or as it is called in the host's input folder."""
+    return Path(folder_paths.get_input_directory()) / name.strip()
+
+
 def mixture_files() -> dict[str, Path]:
     """Mixture files in the host's models folder ``fixative/``, by the name shown."""
     names = folder_paths.get_filename_list(MODELS_FOLDER)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from fixative.codecs import SCALINGS, Codec, HostedCodec, HostedForm
 from fixative.errors import CodecError
 
-from .codecs import family_of
+from .codecs import family_of, in_learnt_space_here
 
 #: Memory that a pass with gradients keeps per pixel in float32: measured, with some to spare.
 BYTES_PER_PIXEL = 12_500
@@ -67,7 +67,7 @@ def gradient_codec(vae: Any) -> Codec:
         with gradients_allowed():
             codec = _make_codec(vae, family)
         _codecs[vae] = codec
-    return codec
+    return in_learnt_space_here(codec)
 
 
 def release_codec(vae: Any) -> None:
@@ -87,8 +87,10 @@ def borrowed_codec(vae: Any) -> Generator[Codec, None, None]:
 
 
 def _make_codec(vae: Any, family: str) -> Codec:
-    module = _encoder_only(_private_module(vae)).eval().requires_grad_(False)
     form = _form_of(vae)
+    module = _private_module(vae).eval().requires_grad_(False)
+    if not form.video:  # those look at their decoder while they encode
+        _drop_decoder(module)
     patcher = comfy.model_patcher.ModelPatcher(
         module, load_device=vae.device, offload_device=comfy.model_management.vae_offload_device()
     )
@@ -123,12 +125,11 @@ def _layout(module: nn.Module | None) -> dict[str, torch.Size]:
     return {} if module is None else {k: v.shape for k, v in module.state_dict().items()}
 
 
-def _encoder_only(module: nn.Module) -> nn.Module:
-    """Drop the decoder, two thirds of the weights, which nothing here needs."""
+def _drop_decoder(module: nn.Module) -> None:
+    """Give up the decoder, two thirds of the weights, which nothing here needs."""
     for name in ("decoder", "taesd_decoder"):
         if isinstance(getattr(module, name, None), nn.Module):
             setattr(module, name, None)
-    return module
 
 
 def _form_of(vae: Any) -> HostedForm:

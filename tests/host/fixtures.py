@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
@@ -31,11 +31,12 @@ def built_host() -> BuiltHost:
 def host(built_host: BuiltHost, tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHost]:
     """A server with our embedded weights as ``taesd``, and a stranger's as ``taesdxl``.
 
-    Its input folder holds the picture that every ComfyUI comes with.
+    Its input folder holds the picture that every ComfyUI comes with, smaller, to save time.
     """
     base = tmp_path_factory.mktemp("comfyui")
     (base / "input").mkdir()
-    shutil.copy(built_host.main.parent / "input" / "example.png", base / "input")
+    example = Image.open(built_host.main.parent / "input" / "example.png").convert("RGB")
+    example.resize((256, 256)).save(base / "input" / "example.png")
     files = (f"taesd_{part}.safetensors" for part in ("encoder", "decoder"))
     add_vae(base, "taesd", *(verified_weights(name) for name in files))
     add_vae(base, "taesdxl", *_strangers_vae(tmp_path_factory.mktemp("stranger")))

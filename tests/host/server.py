@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.host.build import CHECKOUT, BuiltHost
 
 BOOT_SECONDS = 180
+#: A newer front end to test with: the folder ``static`` of a comfyui_frontend_package.
+FRONT_END_VARIABLE = "FIXATIVE_TEST_FRONT_END"
 FOLDERS = ("custom_nodes", "models/vae_approx", "input", "output", "temp", "user")
 
 
@@ -51,7 +53,7 @@ def running_host(host: BuiltHost, base: Path, *, pack: Path = CHECKOUT) -> Gener
     port, log = _free_port(), base / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            _command(host, base, port), stdout=file, stderr=file, env=_environment()
+            _command(host, base, port), stdout=file, stderr=file, env=host_environment()
         )
     running = RunningHost(f"127.0.0.1:{port}", base, log)
     try:
@@ -80,10 +82,12 @@ def _command(host: BuiltHost, base: Path, port: int) -> list[str]:
     options = ["--cpu", "--listen", "127.0.0.1", "--port", str(port), "--disable-api-nodes"]
     options += ["--disable-auto-launch", "--base-directory", str(base)]
     options += ["--database-url", "sqlite:///:memory:"]
+    if front_end := os.environ.get(FRONT_END_VARIABLE):
+        options += ["--front-end-root", front_end]
     return [str(host.python), str(host.main), *options]
 
 
-def _environment() -> dict[str, str]:
+def host_environment() -> dict[str, str]:
     """Nothing of the tests' own environment may help the host to find the engine."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     # Threads that wait must not spin: on a busy machine they keep the working ones from running.

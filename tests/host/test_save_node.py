@@ -82,7 +82,7 @@ def test_the_file_holds_exactly_what_was_protected(
     np.testing.assert_array_equal(shown, found)
     assert run.outputs[SAVE]["images"][0]["type"] == "output"
     assert notices(run) == []
-    assert any(b"no EXIF" in text or b"EXIF and colours" in text for text in run.previews)
+    assert any(b"no EXIF or colour profile inside" in text for text in run.previews)
     assert list((host.base / "output").glob("*.part")) == []
 
 
@@ -157,7 +157,9 @@ class TestSource:
     ) -> None:
         name = client.upload_bytes("photo.jpg", jpeg_with_metadata(picture(48, 64, seed=4)))
         graph = protected(name, source=source, format=kind, filename_prefix=f"{source}{kind}")
-        self.check(paths(client.run(graph))[0], kept=kept)
+        run = client.run(graph)
+        self.check(paths(run)[0], kept=kept)
+        assert any(b"EXIF, colour profile of photo" in text for text in run.previews) == kept
 
     def test_each_of_a_batch_has_its_own(self, client: ComfyClient) -> None:
         plain = client.upload("plain.png", picture(48, 64, seed=5))

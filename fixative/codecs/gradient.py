@@ -1,0 +1,176 @@
+"""Gradients of a latent distance for pictures of any size, within the memory there is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fixative.codecs.base import Codec
+from fixative.codecs.recompute import recomputing
+from fixative.codecs.tiles import Tile, tiles
+from fixative.errors import CodecError
+from fixative.images import pad_to_multiple
+
+#: Pictures of more pixels than this are cut into tiles from the start.
+WHOLE_PIXELS = 768 * 768
+#: What says that a device's memory ran out; a host adds its own.
+OUT_OF_MEMORY: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError,)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to compute a gradient, on the ladder from fast to frugal.
+
+    Attributes:
+        recompute: run blocks twice instead of keeping their activations.
+        side: of a tile without its halo, in pixels; None: the picture as a whole.
+        halo: what a tile sees around it, in pixels. A KL encoder's attention and normalisation
+            see the tile only, a purely convolutional one is exact from its reach on (TAESD: 145).
+    """
+
+    recompute: bool
+    side: int | None = None
+    halo: int = 0
+
+    def __str__(self) -> str:
+        whole = "whole picture" if self.side is None else f"tiles of {self.side} px"
+        return f"{whole}, activations recomputed" if self.recompute else whole
+
+
+LADDER = (
+    Rung(False),
+    Rung(True),
+    Rung(True, 512, 128),
+    Rung(True, 256, 128),
+    Rung(True, 128, 64),
+)
+
+
+class LatentGradient:
+    """∇ₓ ‖E(x) − z‖², and E(x) with it; steps down the ladder where memory runs out.
+
+    Args:
+        codec: the encoder, with gradients.
+        out_of_memory: the exceptions that mean it; anything else is raised as it is.
+        ladder: the ways to try, from fast to frugal.
+
+    Attributes:
+        steps_down: each step down as a sentence, in order.
+        way: how the last call went.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        *,
+        out_of_memory: tuple[type[BaseException], ...] = OUT_OF_MEMORY,
+        ladder: Sequence[Rung] = LADDER,
+    ) -> None:
+        self._codec, self._out_of_memory = codec, out_of_memory
+        self._ladder = [rung for rung in ladder if self._differs(rung)] or list(ladder[:1])
+        self._number = 0
+        self.steps_down: list[str] = []
+        self.way = ""
+
+    def __call__(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents and gradient, also inside ``inference_mode``.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            target: (B or 1, C, h or 1, w or 1), z on the pictures' latent grid.
+
+        Returns:
+            (B, C, ⌈H/f⌉, ⌈W/f⌉), detached, and (B, 3, H, W), both on the pictures' device.
+
+        Raises:
+            CodecError: out of memory on the last rung, too.
+        """
+        latents, gradient = self._run(images, target)
+        assert gradient is not None
+        return latents, gradient
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The latents alone, by the same rung."""
+        return self._run(images, None)[0]
+
+    def _run(self, images: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        while True:
+            self._number = max(self._number, self._first_for(images))
+            rung = self._ladder[self._number]
+            try:
+                with torch.inference_mode(False), torch.set_grad_enabled(target is not None):
+                    result = self._by(rung, images.detach().clone(), target)
+                self.way = str(rung)
+                return result
+            except self._out_of_memory as error:
+                told = str(error).partition("\n")[0]
+            self._step_down(images, told)  # outside, or the error would keep the tensors alive
+
+    def _by(
+        self, rung: Rung, images: Tensor, target: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        f = self._codec.downscale
+        images.requires_grad_(target is not None)
+        padded = pad_to_multiple(images, f)
+        count, _, height, width = padded.shape
+        cells = (count, self._codec.latent_channels, height // f, width // f)
+        latents = images.new_empty(cells, requires_grad=False)
+        goal = None if target is None else target.detach().clone().to(images).expand(cells)
+        slope = torch.zeros_like(padded)
+        blocks = self._codec.recomputable_blocks() if rung.recompute else ()
+        with recomputing(blocks):
+            for tile in tiles(height, width, side=rung.side, halo=rung.halo, downscale=f):
+                self._add(tile, padded.detach(), goal, latents, slope)
+        if target is None:
+            return latents, None
+        (gradient,) = torch.autograd.grad(padded, images, slope)  # what was padded counts, too
+        return latents, gradient
+
+    def _add(
+        self, tile: Tile, padded: Tensor, goal: Tensor | None, latents: Tensor, slope: Tensor
+    ) -> None:
+        """Put one tile's latents and gradient where they belong."""
+        piece = padded[(..., *tile.pixels)].clone().requires_grad_(goal is not None)
+        found = self._codec.encode(piece)[(..., *tile.own)].to(latents)
+        latents[(..., *tile.cells)] = found.detach()
+        if goal is not None:
+            loss = (found - goal[(..., *tile.cells)]).square().sum()
+            slope[(..., *tile.pixels)] += torch.autograd.grad(loss, piece)[0]
+
+    def _first_for(self, images: Tensor) -> int:
+        if images.shape[-2] * images.shape[-1] <= WHOLE_PIXELS:
+            return 0
+        tiled = (n for n, rung in enumerate(self._ladder) if rung.side is not None)
+        return next(tiled, len(self._ladder) - 1)
+
+    def _step_down(self, images: Tensor, told: str) -> None:
+        before, longest = self._ladder[self._number], max(images.shape[-2:])
+        # A tile that holds the whole picture would fail again.
+        frugal = (
+            number
+            for number in range(self._number + 1, len(self._ladder))
+            if (side := self._ladder[number].side) is None or side < longest
+        )
+        number = next(frugal, None)
+        if number is None:
+            raise CodecError(
+                f"vae: out of memory ({before}): {told}. Close other programs, unload other "
+                "models or use smaller pictures"
+            )
+        self._number = number
+        self.steps_down.append(f"out of memory ({before}); went on with {self._ladder[number]}")
+        logger.warning("Fixative: %s", self.steps_down[-1])
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _differs(self, rung: Rung) -> bool:
+        """Whether a rung saves anything with this codec."""
+        return (
+            rung.side is not None or not rung.recompute or bool(self._codec.recomputable_blocks())
+        )

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from fixative.errors import SettingError
-from fixative.images import check_images
+from fixative.images import check_images, on_8bit_grid
+from fixative.registry import Parameter, written
 
 
 class Need(str, Enum):
@@ -22,57 +22,6 @@ class Need(str, Enum):
     CODEC = "codec"
     PAIRS = "pairs"
     DENOISER = "denoiser"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One number or word that a person may set.
-
-    Attributes:
-        name: as the constructor calls it.
-        default: what it is otherwise.
-        low: smallest value, of a number.
-        high: largest value.
-        help: unit and meaning, in a line.
-        choices: the words there are, of a word.
-    """
-
-    name: str
-    default: float | int | str
-    low: float = 0.0
-    high: float = 0.0
-    help: str = ""
-    choices: tuple[str, ...] = ()
-
-    def checked(self, value: float | int | str, *, owner: str) -> float | int | str:
-        """The value in this parameter's type.
-
-        Raises:
-            SettingError: not of the type, out of range, or an unknown word.
-        """
-        if self.choices:
-            if value not in self.choices:
-                raise SettingError(
-                    f"{owner}: expected {self.name} to be one of {', '.join(self.choices)}; "
-                    f"got {value!r}"
-                )
-            return value
-        number = self._number(value, owner)
-        if not self.low <= number <= self.high:
-            raise SettingError(
-                f"{owner}: expected {self.name} from {self.low:g} to {self.high:g}, got {value}"
-            )
-        return number
-
-    def _number(self, value: float | int | str, owner: str) -> float | int:
-        whole = isinstance(self.default, int)
-        try:
-            return int(value) if whole else float(value)
-        except ValueError as error:
-            kind = "a whole number" if whole else "a number"
-            raise SettingError(
-                f"{owner}: expected {self.name} to be {kind}, got {value!r}"
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -94,6 +43,8 @@ class PurifyStep:
 
 #: Told of each step; may raise, to stop.
 StepCallback = Callable[[PurifyStep], None]
+#: A picture (1, 3, H, W) and what there is to tell of it, JSON types only.
+Outcome = tuple[Tensor, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +52,7 @@ class Purified:
     """The outcome for a batch.
 
     Attributes:
-        image: (B, 3, H, W) float32 in [0, 1].
+        image: (B, 3, H, W) in [0, 1] on the k/255 grid, as it would be saved.
         details: what there is to tell of each picture, JSON types only.
     """
 
@@ -112,6 +63,7 @@ class Purified:
 class Countermeasure(ABC):
     """Something that tries to remove a protection from pictures.
 
+    The base class checks the input, cuts to the range and rounds to 8 bits.
     Picture by picture, each from the same seed, so that a batch equals its singles.
 
     Args:
@@ -120,6 +72,8 @@ class Countermeasure(ABC):
 
     name: ClassVar[str] = ""
     needs: ClassVar[Need] = Need.NOTHING
+    #: Which of `Resources` its constructor takes, by these names.
+    resources: ClassVar[tuple[str, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
     def __init__(self, *, seed: int = 0) -> None:
@@ -143,19 +97,19 @@ class Countermeasure(ABC):
             tell = _numbered(on_step, number)
             result, facts = self._purify(image[None].clone().float(), generator, tell)
             assert result.shape == (1, *image.shape), (self.name, result.shape)
-            done.append(result.to(images).clamp(0, 1))
+            done.append(on_8bit_grid(result.clamp(0, 1)).to(images))
             details.append(facts)
         return Purified(torch.cat(done), details)
 
     def describe(self) -> str:
-        """How a person would write it: ``jpeg:75``."""
-        values = [str(getattr(self, parameter.name)) for parameter in self.parameters]
-        return self.name + (f":{','.join(values)}" if values else "")
+        """How a person would write it: ``jpeg:75``; ``make_countermeasure`` reads it back."""
+        settings = {parameter.name: getattr(self, parameter.name) for parameter in self.parameters}
+        return written(self.name, settings, self.parameters)
 
     @abstractmethod
     def _purify(
         self, image: Tensor, generator: torch.Generator, on_step: StepCallback | None
-    ) -> tuple[Tensor, dict[str, Any]]:
+    ) -> Outcome:
         """One picture (1, 3, H, W), which is the method's to keep; and what to tell of it."""
 
 

@@ -10,11 +10,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from fixative.countermeasures.base import Countermeasure, Parameter, StepCallback
+from fixative.countermeasures.base import Countermeasure, Outcome, StepCallback
 from fixative.errors import SettingError
-from fixative.images import on_8bit_grid
-
-Outcome = tuple[Tensor, dict[str, Any]]
+from fixative.registry import Parameter
 
 
 class TvMinimisation(Countermeasure):
@@ -38,7 +36,7 @@ class TvMinimisation(Countermeasure):
         del generator, on_step
         pixels = rearrange(image[0], "c h w -> h w c").cpu().numpy()
         smooth = self._restoration.denoise_tv_chambolle(pixels, weight=self.weight, channel_axis=-1)
-        return on_8bit_grid(_from_array(smooth)), {}
+        return _from_array(smooth), {}
 
 
 class AdverseCleaner(Countermeasure):
@@ -71,7 +69,7 @@ class AdverseCleaner(Countermeasure):
         times, radius, epsilon = self.GUIDED
         for _ in range(times):
             cleaned = self._cv.ximgproc.guidedFilter(guide, cleaned, radius, epsilon)
-        return on_8bit_grid(_from_array(cleaned / 255).clamp(0, 1)), {}
+        return _from_array(cleaned / 255), {}
 
 
 def needed(module: str, package: str, owner: str) -> Any:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import torch
 from einops import rearrange
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from fixative.countermeasures.base import Countermeasure, Parameter, StepCallback
-from fixative.images import on_8bit_grid
-
-Outcome = tuple[Tensor, dict[str, Any]]
+from fixative.countermeasures.base import Countermeasure, Outcome, StepCallback
+from fixative.registry import Parameter
 
 
 class GaussianNoise(Countermeasure):
-    """Add Gaussian noise, then round to 8 bits.
+    """Add Gaussian noise.
 
     Args:
         sigma: standard deviation on [0, 1], 0 to 0.5 (FastProtect tests .05, IMPRESS .1).
@@ -36,7 +33,7 @@ class GaussianNoise(Countermeasure):
     ) -> Outcome:
         del on_step
         noise = torch.randn(image.shape, generator=generator).to(image)
-        return on_8bit_grid((image + self.sigma * noise).clamp(0, 1)), {}
+        return image + self.sigma * noise, {}
 
 
 class Jpeg(Countermeasure):
@@ -133,7 +130,7 @@ class BitDepth(Countermeasure):
     ) -> Outcome:
         del generator, on_step
         levels = 2**self.bits - 1
-        return on_8bit_grid((image * levels).round() / levels), {}
+        return (image * levels).round() / levels, {}
 
 
 class Median(Countermeasure):

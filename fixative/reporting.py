@@ -167,7 +167,8 @@ class Reporter:
     ) -> Protection:
         assert self._gradients is not None  # checked when made
         steps = self._settings.pgd_steps
-        return PhotoGuard(self._gradients, target, strength=strength, steps=steps, on_step=on_step)
+        tell = None if on_step is None else lambda _: on_step()
+        return PhotoGuard(self._gradients, target, strength=strength, steps=steps, on_step=tell)
 
     @torch.no_grad()
     def _figures(self, against: _Against, images: Tensor) -> Figures:

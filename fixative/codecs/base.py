@@ -95,8 +95,16 @@ class Codec(ABC):
         Raises:
             CodecError: this codec has no decoder.
         """
-        again = self._decode(self.encode(images)).float()
+        again = self.decode_unclamped(self.encode(images))
         return again[..., : images.shape[-2], : images.shape[-1]]
+
+    def decode_unclamped(self, latents: Tensor) -> Tensor:
+        """``decode`` without the cut to [0, 1], which would stop gradients; (B, 3, 8h, 8w).
+
+        Raises:
+            CodecError: this codec has no decoder.
+        """
+        return self._decode(latents.to(self.device)).float()
 
     def _prepared(self, images: Tensor) -> Tensor:
         return pad_to_multiple(images.to(self.device, torch.float32), self.downscale)

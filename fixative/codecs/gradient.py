@@ -55,14 +55,20 @@ LADDER = (
 class LatentGradient:
     """∇ₓ ‖E(x) − z‖², and E(x) with it; steps down the ladder where memory runs out.
 
+    With β it is ∇ₓ of n · (mean (E(x) − z)² + β · mean (D(E(x)) − x)²), n the number of latent
+    values and the second term on [−1, 1]: IMPRESS's adaptive protections (Cao et al. 2023).
+
     Args:
-        codec: the encoder, with gradients.
+        codec: the encoder, with gradients; with a decoder, too, for β.
         out_of_memory: the exceptions that mean it; anything else is raised as it is.
         ladder: the ways to try, from fast to frugal.
+        consistency: β; 0 leaves the term out.
 
     Attributes:
         steps_down: each step down as a sentence, in order.
         way: how the last call went.
+        inconsistency: mean (D(E(x)) − x)² on [−1, 1] of the last call with a gradient; None
+            without β.
     """
 
     def __init__(
@@ -71,12 +77,15 @@ class LatentGradient:
         *,
         out_of_memory: tuple[type[BaseException], ...] = OUT_OF_MEMORY,
         ladder: Sequence[Rung] = LADDER,
+        consistency: float = 0.0,
     ) -> None:
         self._codec, self._out_of_memory = codec, out_of_memory
         self._ladder = [rung for rung in ladder if self._differs(rung)] or list(ladder[:1])
         self._number = 0
         self.steps_down: list[str] = []
         self.way = ""
+        self._beta = consistency
+        self.inconsistency: float | None = None
 
     def __call__(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Latents and gradient, also inside ``inference_mode``.
@@ -125,8 +134,11 @@ class LatentGradient:
         slope = torch.zeros_like(padded)
         blocks = self._codec.recomputable_blocks() if rung.recompute else ()
         with recomputing(blocks):
+            left = 0.0
             for tile in tiles(height, width, side=rung.side, halo=rung.halo, downscale=f):
-                self._add(tile, padded.detach(), goal, latents, slope)
+                left += self._add(tile, padded.detach(), goal, latents, slope)
+        if goal is not None and self._beta:
+            self.inconsistency = 4 * left / padded.numel()
         if target is None:
             return latents, None
         (gradient,) = torch.autograd.grad(padded, images, slope)  # what was padded counts, too
@@ -134,14 +146,27 @@ class LatentGradient:
 
     def _add(
         self, tile: Tile, padded: Tensor, goal: Tensor | None, latents: Tensor, slope: Tensor
-    ) -> None:
-        """Put one tile's latents and gradient where they belong."""
+    ) -> float:
+        """Put one tile's latents and gradient where they belong; its round trip's error."""
         piece = padded[(..., *tile.pixels)].clone().requires_grad_(goal is not None)
-        found = self._codec.encode(piece)[(..., *tile.own)].to(latents)
+        whole = self._codec.encode(piece)
+        found = whole[(..., *tile.own)].to(latents)
         latents[(..., *tile.cells)] = found.detach()
-        if goal is not None:
-            loss = (found - goal[(..., *tile.cells)]).square().sum()
-            slope[(..., *tile.pixels)] += torch.autograd.grad(loss, piece)[0]
+        if goal is None:
+            return 0.0
+        loss = (found - goal[(..., *tile.cells)]).square().sum()
+        left = 0.0
+        if self._beta:
+            error = self._round_trip_error(tile, piece, whole)
+            loss = loss + self._beta * 4 * latents.numel() / padded.numel() * error
+            left = error.item()
+        slope[(..., *tile.pixels)] += torch.autograd.grad(loss, piece)[0]
+        return left
+
+    def _round_trip_error(self, tile: Tile, piece: Tensor, latents: Tensor) -> Tensor:
+        """Σ (D(E(x)) − x)² over the pixels that the tile is responsible for, on [0, 1]."""
+        again = self._codec.decode_unclamped(latents).to(piece)
+        return (again - piece)[(..., *tile.own_pixels)].square().sum()
 
     def _first_for(self, images: Tensor) -> int:
         if images.shape[-2] * images.shape[-1] <= WHOLE_PIXELS:

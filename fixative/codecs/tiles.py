@@ -14,11 +14,13 @@ class Tile:
         pixels: (rows, columns) of the piece with its halo, in the picture.
         cells: (rows, columns) of the latents it is responsible for, in the picture's latents.
         own: the same cells in the latents of the piece.
+        own_pixels: the pixels that those cells span, in the piece.
     """
 
     pixels: tuple[slice, slice]
     cells: tuple[slice, slice]
     own: tuple[slice, slice]
+    own_pixels: tuple[slice, slice]
 
 
 def tiles(
@@ -36,7 +38,11 @@ def tiles(
     for rows in _spans(height // downscale, side, halo, downscale):
         for columns in _spans(width // downscale, side, halo, downscale):
             pixels, cells, own = zip(rows, columns, strict=True)
-            yield Tile(pixels, cells, own)
+            yield Tile(pixels, cells, own, (_pixels(own[0], downscale), _pixels(own[1], downscale)))
+
+
+def _pixels(cells: slice, downscale: int) -> slice:
+    return slice(cells.start * downscale, cells.stop * downscale)
 
 
 def _spans(

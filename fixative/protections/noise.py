@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fixative.protections.base import Proposal, Protection
+from fixative.protections.method import Method, Request
 
 
 class RandomNoise(Protection):
@@ -27,3 +28,10 @@ class RandomNoise(Protection):
         coins = torch.randint(0, 2, images.shape[1:], generator=generator).to(images)
         noise = (coins * 2 - 1) * self.epsilon
         return Proposal(noise.expand(len(images), -1, -1, -1))
+
+
+def _make(request: Request) -> Protection:
+    return RandomNoise(strength=request.strength, seed=request.seed)
+
+
+METHOD = Method(RandomNoise.name, "random ±ε: the control of the same budget", _make)

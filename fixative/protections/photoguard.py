@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import Tensor
 
 from fixative.codecs.base import Codec
-from fixative.codecs.gradient import LatentGradient
-from fixative.errors import SettingError
 from fixative.images import LEVELS
-from fixative.protections.base import Proposal, Protection
-from fixative.protections.descent import descend, falling_sizes
+from fixative.protections.base import Protection
+from fixative.protections.descent import falling_sizes
+from fixative.protections.goals import ZERO, Goal, TargetGoal, zero_goal
+from fixative.protections.iterative import MOST_STEPS, OnAttackStep
+from fixative.protections.latent_descent import CONSISTENCY, LatentDescent
+from fixative.protections.method import Method, Request
+from fixative.registry import Parameter
+from fixative.target import AUTO
+from fixative.training.targets import PERIODS
+
+#: What ``goal`` may be: the mixture's own choice of target, one of its targets, or zero.
+TARGET = "target"
+GOALS = (TARGET, *PERIODS, ZERO)
 
 
-class PhotoGuard(Protection):
+class PhotoGuard(LatentDescent):
     """Projected gradient descent on ‖E(x + δ) − z_y‖² with signed steps that shrink linearly.
 
     Args:
-        codec: the encoder to attack, with gradients.
-        target_latents: (B or 1, C, h or 1, w or 1), z_y at the pictures' size.
+        codec: the encoder to attack, with gradients; with a decoder for the adaptive version.
+        target_latents: z_y for a picture, or (B or 1, C, h or 1, w or 1) at the pictures' size.
         strength: budget in 1/255.
         steps: number of steps; published: 200 to 1000.
         step_size: of the first step, in 1/255; it falls to a tenth.
-        on_step: called after each step; may raise to stop.
+        consistency: β of the adaptive version, 30 as published; 0 leaves it out.
+        on_step: told of each step; may raise to stop.
+
+    Raises:
+        SettingError: a number outside its range.
     """
 
     name = "photoguard"
@@ -32,28 +42,50 @@ class PhotoGuard(Protection):
     def __init__(
         self,
         codec: Codec,
-        target_latents: Tensor,
+        target_latents: Goal | Tensor,
         *,
         strength: float = 8.0,
         steps: int = 200,
         step_size: float = 2.0,
-        on_step: Callable[[], None] | None = None,
+        consistency: float = 0.0,
+        on_step: OnAttackStep | None = None,
     ) -> None:
-        super().__init__(strength=strength)
-        if steps < 1:
-            raise SettingError(f"steps: expected at least 1, got {steps}")
-        self._gradient, self._target = LatentGradient(codec), target_latents
-        self._sizes = falling_sizes(step_size / LEVELS, steps)
-        self._on_step = on_step
+        super().__init__(
+            codec,
+            target_latents,
+            strength=strength,
+            sizes=falling_sizes(step_size / LEVELS, steps),
+            consistency=consistency,
+            on_step=on_step,
+        )
 
-    def _propose(self, images: Tensor) -> Proposal:
-        def slope(change: Tensor) -> tuple[Tensor, Tensor]:
-            found = self._gradient(images + change, self._target)
-            if self._on_step is not None:
-                self._on_step()
-            return found
 
-        bound = torch.full_like(images[:1, :1, :1, :1], self.epsilon)
-        start = torch.zeros_like(images)
-        *_, last = descend(images, start, slope, bound=bound, sizes=self._sizes)
-        return Proposal(last.change)
+def _make(request: Request) -> Protection:
+    word = request.word("goal")
+    goal: Goal = zero_goal
+    if word != ZERO:
+        target = AUTO if word == TARGET else word
+        goal = TargetGoal(request.codec, target, request.resources.mixture)
+    return PhotoGuard(
+        request.codec,
+        goal,
+        strength=request.strength,
+        steps=request.whole("steps"),
+        consistency=request.number("consistency"),
+        on_step=request.on_step,
+    )
+
+
+METHOD = Method(
+    PhotoGuard.name,
+    "descent on the distance of the latents to a target's, or to zero",
+    _make,
+    (
+        Parameter("steps", 200, 1, MOST_STEPS, "of 2/255, falling to a tenth"),
+        Parameter(
+            "goal", TARGET, help="target: the one that the mixture would choose", choices=GOALS
+        ),
+        CONSISTENCY,
+    ),
+    needs=("codec",),
+)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from fixative.errors import FixativeError, SettingError
+from fixative.errors import ImageError
 from fixative.perceptual.learned_map import WEIGHTS_FILE, load_map_network
-from fixative.perceptual.lpips_map import BACKBONE_VARIABLE, load_lpips
+from fixative.perceptual.lpips_map import (
+    BACKBONE_VARIABLE,
+    SMALLEST_SIDE,
+    VGG_VARIABLE,
+    load_lpips,
+)
+from fixative.registry import choose
 from fixative.weights import verified_weights
 
-#: Path of a safetensors file with torchvision's VGG16 ``features`` (keys ``0.weight`` …).
-VGG_VARIABLE = "FIXATIVE_LPIPS_VGG_BACKBONE"
-#: The choices, best first: IMPRESS used VGG.
-DISTANCES = ("lpips-vgg", "lpips-alex", "learned")
+BEST = "best"
 
 
 class PerceptualDistance(Protocol):
@@ -34,22 +37,30 @@ class LpipsDistance:
     """LPIPS (Zhang et al. 2018) through the `lpips` package.
 
     Args:
-        net: ``alex`` or ``vgg``.
+        net: ``alex`` or ``vgg``. The backbone is the file that the environment variable
+            FIXATIVE_LPIPS_BACKBONE or FIXATIVE_LPIPS_VGG_BACKBONE names, or else torchvision's.
         device: where to compute.
 
     Raises:
         FixativeError: the package or the backbone is not there.
+        WeightsError: the file is not that backbone.
     """
 
     def __init__(self, net: str, *, device: str | torch.device = "cpu") -> None:
-        variable = BACKBONE_VARIABLE if net == "alex" else VGG_VARIABLE
         self.name = f"lpips-{net}"
-        backbone = os.environ.get(variable)
-        path = None if backbone is None else Path(backbone)
-        self._lpips: Any = load_lpips(path, net=net, spatial=False).to(device)
+        named = os.environ.get(_VARIABLES[net])
+        path = Path(named) if named else None
+        owner = f"perceptual distance {self.name!r}"
+        self._lpips: Any = load_lpips(path, net=net, spatial=False, owner=owner).to(device)
         self._device = torch.device(device)
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
+        """Raises ImageError for sides of less than 31 pixels, of which no feature is left."""
+        if min(first.shape[-2:]) < SMALLEST_SIDE:
+            raise ImageError(
+                f"perceptual distance {self.name!r}: expected sides of {SMALLEST_SIDE} pixels or "
+                f"more, got {first.shape[-1]} × {first.shape[-2]}; use the distance 'learned'"
+            )
         first, second = first.to(self._device), second.to(self._device)
         return self._lpips(first, second, normalize=True).flatten()
 
@@ -59,6 +70,9 @@ class LearnedDistance:
 
     Args:
         device: where to compute.
+
+    Raises:
+        WeightsError: the shipped network is missing or damaged.
     """
 
     name = "learned"
@@ -72,40 +86,38 @@ class LearnedDistance:
         return self._network(first, second).flatten(1).mean(1)
 
 
-def load_distance(name: str = "best", *, device: str | torch.device = "cpu") -> PerceptualDistance:
-    """A distance by name; ``best`` is the first of ``DISTANCES`` that is there, offline.
+#: The choices, best first: IMPRESS used VGG.
+DISTANCES = ("lpips-vgg", "lpips-alex", "learned")
+_VARIABLES = {"alex": BACKBONE_VARIABLE, "vgg": VGG_VARIABLE}
+_CACHED = {"alex": "alexnet-*.pth", "vgg": "vgg16-*.pth"}
+
+
+def load_distance(name: str = BEST, *, device: str | torch.device = "cpu") -> PerceptualDistance:
+    """A distance by name.
+
+    Args:
+        name: of ``DISTANCES``, or ``best``: the first of them that needs no download. A backbone
+            that an environment variable names counts as there: if it cannot be loaded, that is
+            an error.
+        device: where it computes.
 
     Raises:
         SettingError: an unknown name.
         FixativeError: the one asked for is not there.
     """
-    if name == "best":
-        return _first_there(device)
+    known = {each: each for each in (BEST, *DISTANCES)}
+    name = choose(known, name, what="perceptual distance")
+    if name == BEST:
+        name = next(each for each in DISTANCES if each == "learned" or _is_there(each))
     if name == "learned":
         return LearnedDistance(device=device)
-    if name in DISTANCES:
-        return LpipsDistance(name.removeprefix("lpips-"), device=device)
-    raise SettingError(
-        f"perceptual distance: expected one of best, {', '.join(DISTANCES)}; got {name!r}"
-    )
+    return LpipsDistance(name.removeprefix("lpips-"), device=device)
 
 
-def _first_there(device: str | torch.device) -> PerceptualDistance:
-    for net in ("vgg", "alex"):
-        if not _backbone_is_there(net):
-            continue
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return LpipsDistance(net, device=device)
-        except FixativeError:
-            continue
-    return LearnedDistance(device=device)
-
-
-def _backbone_is_there(net: str) -> bool:
+def _is_there(name: str) -> bool:
     """Whether LPIPS would load without a download."""
-    if os.environ.get(BACKBONE_VARIABLE if net == "alex" else VGG_VARIABLE):
+    net = name.removeprefix("lpips-")
+    if os.environ.get(_VARIABLES[net]):
         return True
     cache = Path(torch.hub.get_dir()) / "checkpoints"
-    return any(cache.glob("alexnet-*.pth" if net == "alex" else "vgg16-*.pth"))
+    return find_spec("lpips") is not None and any(cache.glob(_CACHED[net]))

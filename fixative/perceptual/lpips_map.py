@@ -15,12 +15,16 @@ from fixative.errors import FixativeError, ImageError, WeightsError
 from fixative.perceptual.checks import check_pair
 from fixative.weights import load_tensors
 
-#: Path of a safetensors file with torchvision's AlexNet ``features`` (keys ``0.weight`` …).
+#: Environment variables with the path of a safetensors file of torchvision's ``features`` (keys
+#: ``0.weight`` …) of AlexNet and of VGG16.
 BACKBONE_VARIABLE = "FIXATIVE_LPIPS_BACKBONE"
+VGG_VARIABLE = "FIXATIVE_LPIPS_VGG_BACKBONE"
 #: AlexNet leaves nothing of a smaller picture.
 SMALLEST_SIDE = 31
 _SLICES = ("slice1", "slice2", "slice3", "slice4", "slice5")
 _NAMES = {"alex": "AlexNet", "vgg": "VGG16"}
+#: What messages call it.
+OWNER = "strength map 'lpips'"
 
 
 class LpipsMap:
@@ -64,7 +68,7 @@ class LpipsMap:
         check_pair(before, after)
         if min(before.shape[-2:]) < SMALLEST_SIDE:
             raise ImageError(
-                f"strength map 'lpips': expected sides of {SMALLEST_SIDE} pixels or more, got "
+                f"{OWNER}: expected sides of {SMALLEST_SIDE} pixels or more, got "
                 f"{before.shape[-1]} × {before.shape[-2]}; use the strength map 'learned'"
             )
         before, after = before.to(self._device).float(), after.to(self._device).float()
@@ -82,16 +86,20 @@ class LpipsMap:
         return [head((a - b).square()) for head, a, b in levels]
 
 
-def load_lpips(backbone: Path | None, *, net: str = "alex", spatial: bool = True) -> Any:
+def load_lpips(
+    backbone: Path | None, *, net: str = "alex", spatial: bool = True, owner: str = OWNER
+) -> Any:
     """The `lpips` package's module, for inference.
 
     Args:
         backbone: a safetensors file of the backbone's ``features``; None asks torchvision.
         net: ``alex`` or ``vgg``.
         spatial: a map instead of a number.
+        owner: what messages say needs it.
 
     Raises:
         FixativeError: the package or the backbone is not there.
+        WeightsError: the file is not that backbone.
     """
     try:
         with warnings.catch_warnings():
@@ -99,12 +107,12 @@ def load_lpips(backbone: Path | None, *, net: str = "alex", spatial: bool = True
             import lpips  # noqa: PLC0415 (an optional extra)
     except ImportError as error:
         raise FixativeError(
-            f"strength map 'lpips': needs the packages lpips and torchvision ({error}); install "
-            "them (pip install lpips), or use the strength map 'learned'"
+            f"{owner}: needs the packages lpips and torchvision ({error}); install them "
+            "(pip install lpips), or use 'learned'"
         ) from error
     package = cast(Any, lpips)
     if backbone is None:
-        network = _with_torchvision_backbone(package, net, spatial)
+        network = _with_torchvision_backbone(package, net, spatial, owner)
     else:
         tensors = load_tensors(backbone)
         network = _lpips_network(package, net, spatial, random_backbone=True)
@@ -118,14 +126,15 @@ def _lpips_network(package: Any, net: str, spatial: bool, *, random_backbone: bo
         return package.LPIPS(net=net, spatial=spatial, pnet_rand=random_backbone, verbose=False)
 
 
-def _with_torchvision_backbone(package: Any, net: str, spatial: bool) -> Any:
+def _with_torchvision_backbone(package: Any, net: str, spatial: bool, owner: str) -> Any:
     try:
         return _lpips_network(package, net, spatial, random_backbone=False)
     except Exception as error:  # a download fails in many ways, by platform and version
+        variable = BACKBONE_VARIABLE if net == "alex" else VGG_VARIABLE
         raise FixativeError(
-            f"strength map 'lpips': torchvision has no {_NAMES[net]} weights ({error}); connect "
-            f"once to download them, set {BACKBONE_VARIABLE} to a safetensors file of AlexNet's features, "
-            "or use the strength map 'learned'"
+            f"{owner}: torchvision has no {_NAMES[net]} weights ({error}); connect once to "
+            f"download them, set {variable} to a safetensors file of its features, or use "
+            "'learned'"
         ) from error
 
 
@@ -133,8 +142,8 @@ def _fill_backbone(net: nn.Module, tensors: dict[str, Tensor], path: Path, name:
     """Give the slices their weights, strictly: all keys used, all layers filled, shapes equal."""
     layers = {
         f"{index}.{kind}": parameter
-        for name in _SLICES
-        for index, layer in getattr(net, name).named_children()
+        for piece in _SLICES
+        for index, layer in getattr(net, piece).named_children()
         for kind, parameter in layer.named_parameters()
     }
     wrong = sorted(set(layers) ^ set(tensors)) or sorted(
@@ -143,7 +152,7 @@ def _fill_backbone(net: nn.Module, tensors: dict[str, Tensor], path: Path, name:
     if wrong:
         raise WeightsError(
             f"LPIPS backbone: {path} is not torchvision's {name} features (differs in "
-            f"{', '.join(wrong[:4])}); give a file with the keys 0.weight … 10.bias"
+            f"{', '.join(wrong[:4])}); give a file with their keys (0.weight, …)"
         )
     with torch.no_grad():
         for key, parameter in layers.items():

@@ -16,7 +16,9 @@ from fixative.mixture import Mixture, require_family
 from fixative.perceptual import VisibilityMap, load_visibility_map
 from fixative.protections.base import Proposal, Protection, measure_change
 from fixative.steps import (
+    AssignedPictures,
     PictureReport,
+    TargetPerturbation,
     assign_pictures,
     strength_factors,
     target_perturbation,
@@ -100,13 +102,21 @@ class Protector(Protection):
         return pull(after, before, targets).cpu()
 
     def _propose(self, images: Tensor) -> Proposal:
+        chosen, factors = self._chosen(images)
+        return Proposal(chosen.perturbation, factors, chosen.assigned.details())
+
+    def _chosen(self, images: Tensor) -> tuple[TargetPerturbation, Tensor | None]:
+        """Each picture's perturbation, and the map's factors on it where there is one."""
         copies = working_copies(images).to(self.codec.device)  # once for all steps
         assigned = assign_pictures(copies, self.codec, self.mixture, target=self.settings.target)
-        chosen = target_perturbation(self.mixture, assigned, strength=self.strength)
+        chosen = self._perturbation(assigned)
         factors = None
         if self._visibility is not None and self.strength > 0:
             factors = strength_factors(copies, chosen, self._visibility)
-        return Proposal(chosen.perturbation, factors, assigned.details())
+        return chosen, factors
+
+    def _perturbation(self, assigned: AssignedPictures) -> TargetPerturbation:
+        return target_perturbation(self.mixture, assigned, strength=self.strength)
 
     def _report(self, before: Tensor, after: Tensor, details: dict[str, Any]) -> PictureReport:
         return PictureReport(**measure_change(before, after, self.strength), **details)

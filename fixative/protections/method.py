@@ -9,10 +9,11 @@ from typing import TypeVar
 from fixative.codecs.base import Codec
 from fixative.errors import SettingError
 from fixative.mixture import Mixture
-from fixative.perceptual import VisibilityMap
+from fixative.perceptual import VisibilityMap, load_visibility_map
 from fixative.perceptual.distance import PerceptualDistance
 from fixative.protections.base import Protection
 from fixative.protections.iterative import OnAttackStep
+from fixative.protector import MAP_OFF
 from fixative.registry import Parameter, Value
 
 Thing = TypeVar("Thing")
@@ -93,6 +94,15 @@ class Request:
             SettingError: there is none.
         """
         return self._there(self.resources.distance, "a perceptual distance")
+
+    def visibility(self, name: str) -> VisibilityMap | None:
+        """The strength map of that name: the one given, or a loaded one; None for ``off``."""
+        if name == MAP_OFF:
+            return None
+        given = self.resources.visibility
+        if given is not None and given.name == name:
+            return given
+        return load_visibility_map(name, device=self.codec.device)
 
     def _there(self, thing: Thing | None, what: str) -> Thing:
         if thing is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fixative.errors import SettingError
-from fixative.protections import mist, noise, photoguard
+from fixative.protections import ablated, glaze, mist, noise, photoguard, refined, universal
 from fixative.protections.base import Protection
 from fixative.protections.iterative import OnAttackStep
 from fixative.protections.method import Method, ProtectionResources, Request
@@ -12,8 +12,8 @@ from fixative.registry import choose, parse, settings_of
 __all__ = ["PROTECTIONS", "ProtectionResources", "make_protection"]
 
 WHAT = "protection"
-_METHODS = (noise.METHOD, photoguard.METHOD, mist.METHOD)
-PROTECTIONS: dict[str, Method] = {method.name: method for method in _METHODS}
+_HOMES = (ablated, refined, universal, photoguard, mist, glaze, noise)
+PROTECTIONS: dict[str, Method] = {home.METHOD.name: home.METHOD for home in _HOMES}
 
 
 def make_protection(

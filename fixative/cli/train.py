@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fixative.cli.console import clear_errors, messages, results, say
+from fixative.cli.console import clear_errors, results, say
+from fixative.cli.progress import training_progress
+from fixative.cli.train_attacks import averaging, remover
 from fixative.errors import FixativeError
 
 train = typer.Typer(
@@ -22,9 +21,6 @@ Out = Annotated[Path, typer.Option("--out", help="The file (codec: the folder) t
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of checkpoints; a run goes on there.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Length of the training.")]
-OnStep = Callable[[int, int, dict[str, float]], None]
-#: How often losses are printed where no progress bar can be drawn.
-LINE_EVERY = 50
 
 
 @train.command()
@@ -64,7 +60,7 @@ def mixture(
         recipe = MixtureRecipe(crop=crop, batch=batch, seed=seed)
         begun = starting_mixture(start, codecs[0].family)
         plan = MixturePlan(recipe, steps, pictures, start=begun)
-        with _progress() as (on_step, on_encode):
+        with training_progress() as (on_step, on_encode):
             trained = train_mixture(
                 CropSampler(images),
                 codecs,
@@ -93,7 +89,7 @@ def codec(
     with clear_errors():
         from fixative.training.jobs import train_codec  # noqa: PLC0415 - loads torch
 
-        with _progress() as (on_step, _):
+        with training_progress() as (on_step, _):
             train_codec(
                 images,
                 teacher,
@@ -125,7 +121,7 @@ def strength_map(
     with clear_errors():
         from fixative.training.distill_map import train_strength_map  # noqa: PLC0415 - loads torch
 
-        with _progress() as (on_step, _):
+        with training_progress() as (on_step, _):
             train_strength_map(
                 images,
                 out,
@@ -139,30 +135,5 @@ def strength_map(
         say(results(), f"wrote {out}")
 
 
-@contextmanager
-def _progress() -> Generator[tuple[OnStep, Callable[[int, int], None]], None, None]:
-    """A bar for steps and one for encoding; lines instead where there is no terminal."""
-    console = messages()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[losses]}"),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        tasks = {
-            name: bar.add_task(name, total=None, losses="", visible=False)
-            for name in ("encoding", "training")
-        }
-
-        def on_encode(done: int, total: int) -> None:
-            bar.update(tasks["encoding"], completed=done, total=total, visible=True)
-
-        def on_step(step: int, steps: int, losses: dict[str, float]) -> None:
-            told = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
-            bar.update(tasks["training"], completed=step, total=steps, visible=True, losses=told)
-            if not console.is_terminal and (step % LINE_EVERY == 0 or step == steps):
-                say(console, f"step {step}/{steps}  {told}")
-
-        yield on_step, on_encode
+train.command()(averaging)
+train.command()(remover)

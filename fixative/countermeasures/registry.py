@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fixative.codecs.base import Codec
+from fixative.countermeasures.averaging import Averaging, SharedPerturbations
 from fixative.countermeasures.base import Countermeasure
 from fixative.countermeasures.chain import Chain
 from fixative.countermeasures.filters import AdverseCleaner, TvMinimisation
 from fixative.countermeasures.impress import Impress
+from fixative.countermeasures.remover import LearnedRemover, Remover
 from fixative.countermeasures.roundtrip import RoundTrip
 from fixative.countermeasures.transforms import (
     BitDepth,
@@ -38,12 +40,16 @@ COUNTERMEASURES: dict[str, type[Countermeasure]] = {
         AdverseCleaner,
         RoundTrip,
         Impress,
+        Averaging,
+        LearnedRemover,
     )
 }
 #: What to do where a resource is missing.
 MISSING = {
     "codec": "a codec with a decoder (a VAE); give one",
     "distance": "a perceptual distance; give one",
+    "shared": "what pictures of the tool share; learn it with fixative train averaging",
+    "remover": "a network trained on pictures of the tool; make one with fixative train remover",
 }
 
 
@@ -54,10 +60,14 @@ class Resources:
     Attributes:
         codec: a latent autoencoder with a decoder and, for IMPRESS, gradients.
         distance: for IMPRESS; None takes the best there is offline (``load_distance``).
+        shared: for the averaging attack.
+        remover: for the learned one.
     """
 
     codec: Codec | None = None
     distance: PerceptualDistance | None = None
+    shared: SharedPerturbations | None = None
+    remover: Remover | None = None
 
 
 def make_countermeasure(

@@ -11,41 +11,38 @@ from torch import Tensor
 from fixative.errors import ImageError, MixtureError, SettingError
 from fixative.mixture import SIDE
 from fixative.perceptual import VisibilityMap
+from fixative.perceptual.distance import LearnedDistance
 from fixative.protections.base import Proposal, Protection, cut_share, enforce_budget
 from fixative.protections.noise import RandomNoise
-from fixative.protections.photoguard import PhotoGuard
-from fixative.protections.refine import Refinement, RefineSettings
+from fixative.protections.registry import PROTECTIONS, ProtectionResources, make_protection
 from fixative.protector import Protector, ProtectSettings
-from tests.engine_parts import drawn_picture, random_codec, random_mixture, random_start
+from tests.engine_parts import drawn_picture, random_mixture
+from tests.toy_models import toy_codec
 
-CODEC = random_codec()
+CODEC = toy_codec("sd1")
+MIXTURE = random_mixture()
+RESOURCES = ProtectionResources(CODEC, MIXTURE, LearnedDistance())
+#: The registry's methods as they are written, with few steps.
+WRITTEN = [
+    "mixture:off",
+    "mixture:off,group=wrong",
+    "mixture:off,group=shared-only,target=high",
+    "mixture:off,group=mean",
+    "refined:1,map=off",
+    "universal",
+    "photoguard:2",
+    "photoguard:2,goal=zero",
+    "photoguard:2,goal=low,consistency=30",
+    "mist:2",
+    "mist:2,consistency=30",
+    "glaze:2",
+    "noise",
+]
+Maker = Callable[[float], Protection]
 
 
-def mixture(strength: float) -> Protection:
-    settings = ProtectSettings(strength=strength, strength_map="off")
-    return Protector(CODEC, random_mixture(), settings)
-
-
-def photoguard(strength: float) -> Protection:
-    return PhotoGuard(CODEC, torch.zeros(1, 4, 1, 1), strength=strength, steps=2)
-
-
-def noise(strength: float) -> Protection:
-    return RandomNoise(strength=strength)
-
-
-def refinement(strength: float) -> Protection:
-    return EachRefined(strength=strength)
-
-
-class EachRefined(Protection):
-    """Refinement needs a perturbation of the very pictures: this begins one for those that come."""
-
-    name = "refined"
-
-    def _propose(self, images: Tensor) -> Proposal:
-        start = random_start(len(images), strength=self.strength)
-        return Refinement(CODEC, start, settings=RefineSettings(steps=1))._propose(images)
+def named(text: str) -> Maker:
+    return lambda strength: make_protection(text, RESOURCES, strength=strength)
 
 
 class Reckless(Protection):
@@ -60,8 +57,11 @@ def reckless(strength: float) -> Protection:
     return Reckless(strength=strength)
 
 
-ALL = [mixture, photoguard, refinement, noise, reckless]
-Maker = Callable[[float], Protection]
+ALL = [*(pytest.param(named(text), id=text) for text in WRITTEN), reckless]
+
+
+def test_every_method_has_a_row() -> None:
+    assert {text.partition(":")[0] for text in WRITTEN} == set(PROTECTIONS)
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -102,8 +102,8 @@ def test_same_input_same_bits_and_a_batch_equals_its_singles(make: Maker) -> Non
 
 @pytest.mark.parametrize("make", ALL)
 def test_mask_leaves_what_it_covers(make: Maker) -> None:
-    picture = drawn_picture(32, 40)
-    mask = torch.zeros(1, 1, 32, 40)
+    picture = drawn_picture(96, 120)
+    mask = torch.zeros(1, 1, 96, 120)
     mask[..., 20:] = 1
     image = make(8.0).protect(picture, mask=mask).image
     assert torch.equal(image[..., :20], picture[..., :20])
@@ -154,18 +154,6 @@ def test_the_share_that_the_budget_cut_is_told() -> None:
     assert RandomNoise(strength=8.0).protect(drawn_picture()).reports[0].cut_share == 0.0
 
 
-def test_photoguard_lowers_the_distance_and_noise_does_not() -> None:
-    picture = drawn_picture(32, 32)
-    with torch.no_grad():
-        target = CODEC.encode(1 - picture)
-        before = (CODEC.encode(picture) - target).square().sum()
-        attacked = PhotoGuard(CODEC, target, steps=10).protect(picture).image
-        noisy = RandomNoise().protect(picture).image
-        after, control = ((CODEC.encode(x) - target).square().sum() for x in (attacked, noisy))
-    assert after < 0.97 * before
-    assert after < 0.97 * control
-
-
 # --- the mixture --------------------------------------------------------------------------------
 
 
@@ -183,7 +171,7 @@ class FlatMap:
 
 def protector(visibility: VisibilityMap | None = None, **settings: object) -> Protector:
     chosen = {"strength_map": "off", **settings}
-    return Protector(CODEC, random_mixture(), ProtectSettings(**chosen), visibility=visibility)  # type: ignore[arg-type]
+    return Protector(CODEC, MIXTURE, ProtectSettings(**chosen), visibility=visibility)  # type: ignore[arg-type]
 
 
 def test_mixture_adds_the_chosen_sum_and_says_which() -> None:
@@ -193,8 +181,7 @@ def test_mixture_adds_the_chosen_sum_and_says_which() -> None:
     report = result.reports[0]
     assert report.target == "high"
     assert report.group == min(range(4), key=lambda k: report.group_distances[k])
-    own = random_mixture()
-    expected = own.combined(torch.tensor([2]), torch.tensor([report.group]))
+    expected = MIXTURE.combined(torch.tensor([2]), torch.tensor([report.group]))
     torch.testing.assert_close(result.perturbation, (expected * 255).round() / 255)
 
 
@@ -208,7 +195,7 @@ def test_mixture_scales_with_the_strength() -> None:
 def test_map_strengthens_what_is_not_seen_within_the_budget() -> None:
     picture = (torch.full((1, 3, SIDE, SIDE), 0.5) * 255).round() / 255
     result = Protector(
-        CODEC, random_mixture(), ProtectSettings(strength_map="learned"), visibility=FlatMap()
+        CODEC, MIXTURE, ProtectSettings(strength_map="learned"), visibility=FlatMap()
     ).protect(picture)
     assert result.strength_map.unique().tolist() == pytest.approx([0.91])
     assert result.perturbation.abs().max().item() * 255 <= 8 + 1e-3
@@ -231,7 +218,5 @@ def test_measured_pull_is_that_of_the_copies() -> None:
     judge = protector(target="mid")
     image = judge.protect(picture).image
     with torch.no_grad():
-        expected = pull(
-            CODEC.encode(image), CODEC.encode(picture), random_mixture().target_latents[1:2]
-        )
+        expected = pull(CODEC.encode(image), CODEC.encode(picture), MIXTURE.target_latents[1:2])
     torch.testing.assert_close(judge.measure_pull(picture, image), expected)

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from fixative.codecs import CallableCodec
+from fixative.codecs.base import UNKNOWN_FAMILY
 from fixative.codecs.tiny import tiny_encoder
 from fixative.mixture import Mixture, quantise
 from fixative.protector import Protector, ProtectSettings
@@ -38,14 +39,18 @@ def toy_mixture(seed: int = 3, *, family: str = "unknown", eta: float = 8 / 255)
     )
 
 
-def toy_codec() -> CallableCodec:
+def toy_codec(family: str = UNKNOWN_FAMILY) -> CallableCodec:
     """Latents of 4 channels by averaging: instant, and enough for the file layer."""
 
     def encode(images: torch.Tensor) -> torch.Tensor:
         cells = torch.nn.functional.avg_pool2d(images, 8) * 4 - 2
         return torch.cat([cells, cells.mean(1, keepdim=True)], 1)
 
-    return CallableCodec(encode, name="toy", latent_channels=4, downscale=8)
+    def decode(latents: torch.Tensor) -> torch.Tensor:
+        cells = (latents[:, :3] + 2) / 4
+        return cells.repeat_interleave(8, -1).repeat_interleave(8, -2)
+
+    return CallableCodec(encode, decode, name="toy", latent_channels=4, downscale=8, family=family)
 
 
 def toy_protector(strength: float = 8.0, target: str = "auto") -> Protector:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -42,8 +41,6 @@ class LatentDescent(IterativeProtection):
     Raises:
         SettingError: a number outside its range.
     """
-
-    name: ClassVar[str] = ""
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ class GlazeLike(IterativeProtection):
         self._style = draw_strokes() if style is None else style
 
     def _attack(self, number: int, image: Tensor) -> Tensor:
-        goal = self._goal_of(image)
+        goal = self.goal_of(image)
         done = 0
 
         def slope(change: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +76,8 @@ class GlazeLike(IterativeProtection):
         *_, last = descend_by_adam(image, start, slope, bound=bound, rate=RATE, steps=self.steps)
         return last.change
 
-    def _goal_of(self, image: Tensor) -> Tensor:
+    def goal_of(self, image: Tensor) -> Tensor:
+        """E(styled x) of a picture (1, 3, H, W), which the descent steers to; (1, C, h, w)."""
         style = repeated(self._style, *image.shape[-2:])[None].to(image)
         return self._gradient.encode(transfer_style(image, style))
 

@@ -20,7 +20,7 @@ from fixative.errors import SettingError
 Value = float | int | str
 Entry = TypeVar("Entry")
 #: A plus that begins another method, unlike that of 1e+3.
-_PLUS = re.compile(r"\+(?=\s*[A-Za-z]|\s*$)|^\+")
+_PLUS = re.compile(r"(?<![0-9][eE])\+")
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def format_value(value: Value) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` with the nearest names, or nothing where none is near."""
-    near = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 

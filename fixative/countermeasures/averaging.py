@@ -157,14 +157,19 @@ class Averaging(Countermeasure):
 
 def best_fit(image: Tensor, shared: SharedPerturbations) -> Fit | None:
     """The most certain fit to (1, 3, H, W); None where nothing is shared."""
-    height, width = (min(side, SIDE) for side in image.shape[-2:])
-    seen = high_pass(resize(image, height, width))
+    height, width = image.shape[-2:]
+    seen = high_pass(_copy(image))
     weight = 1 / (_box(seen.square().mean(1, keepdim=True), COARSE) + _LEVEL**2)
-    fits = [
-        _fit(number, seen, high_pass(shared.perturbation(number, height, width).to(seen)), weight)
-        for number in range(len(shared))
-    ]
+    fits: list[Fit] = []
+    for number in range(len(shared)):
+        # By way of the picture's size, as the perturbation in the picture went.
+        pattern = _copy(shared.perturbation(number, height, width).to(seen))
+        fits.append(_fit(number, seen, high_pass(pattern), weight))
     return max(fits, key=lambda fit: fit.certainty, default=None)
+
+
+def _copy(images: Tensor) -> Tensor:
+    return resize(images, *(min(side, SIDE) for side in images.shape[-2:]))
 
 
 def high_pass(images: Tensor) -> Tensor:

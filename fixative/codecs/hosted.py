@@ -1,4 +1,5 @@
-"""Adapter for an autoencoder module as a host builds it: its own ``encode``, with gradients."""
+"""Adapter for an autoencoder module as a host builds it: its own way there and back, with gradients.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +39,8 @@ class HostedForm:
 
 class HostedCodec(Codec):
     """A module's ``encode``, which gives mean latents before the model's scaling, as a codec.
+
+    Its ``decode`` too, unless the module's decoder has been given up (is None).
 
     Covers AutoencoderKL with and without ``quant_conv``, with normalised latents (FLUX.2), the
     TAESD types and the video autoencoders, because each module knows its own way.
@@ -92,6 +95,38 @@ class HostedCodec(Codec):
         with recorded(self._feature_layers()) as features:
             latents = self._encode(images)
         return latents, features
+
+    def _decode(self, latents: Tensor) -> Tensor:
+        if not self._can_decode():
+            return super()._decode(latents)
+        if self._prepare is not None:
+            self._prepare(self._pictures_of(latents))
+        unscaled = latents / self._scaling.scale + self._scaling.shift
+        if self._form.video:
+            pictures = self._one_frame(self._module.decode(unscaled.unsqueeze(2)))
+        else:
+            pictures = self._module.decode(unscaled)
+        black, white = self._form.black, self._form.white
+        return (pictures - black) / (white - black)
+
+    def _can_decode(self) -> bool:
+        names = ("taesd_decoder", "decoder")
+        return any(isinstance(getattr(self._module, name, None), nn.Module) for name in names)
+
+    def _pictures_of(self, latents: Tensor) -> Tensor:
+        """The shape of what latents decode to, without memory."""
+        count, _, height, width = latents.shape
+        f = self._form.downscale
+        return torch.empty(count, 3, height * f, width * f, device="meta")
+
+    def _one_frame(self, film: Tensor) -> Tensor:
+        """(B, 3, 1, H, W) → (B, 3, H, W)."""
+        if film.shape[2] != 1:
+            raise CodecError(
+                f"codec {self.name}: decodes one picture to {film.shape[2]} frames; give a VAE of "
+                "pictures"
+            )
+        return film.squeeze(2)
 
     def _feature_layers(self) -> list[nn.Module]:
         encoder = self._encoder()

@@ -55,7 +55,7 @@ class RescaledCodec(Codec):
         return self._scaled(latents), features
 
     def _decode(self, latents: Tensor) -> Tensor:
-        return self._codec.decode(latents / self._scaling.scale + self._scaling.shift)
+        return self._codec.decode_unclamped(latents / self._scaling.scale + self._scaling.shift)
 
     def _scaled(self, latents: Tensor) -> Tensor:
         return (latents - self._scaling.shift) * self._scaling.scale

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -33,12 +33,14 @@ class PurifyStep:
         step: steps done on it.
         steps: of how many.
         losses: what is minimised, by name.
+        image: what the picture, or the tile of it, has become: (1, 3, h, w) in [0, 1]; or None.
     """
 
     picture: int
     step: int
     steps: int
     losses: dict[str, float]
+    image: Tensor | None = None
 
 
 #: Told of each step; may raise, to stop.
@@ -118,6 +120,6 @@ def _numbered(on_step: StepCallback | None, picture: int) -> StepCallback | None
         return None
 
     def tell(step: PurifyStep) -> None:
-        on_step(PurifyStep(picture, step.step, step.steps, step.losses))
+        on_step(replace(step, picture=picture))
 
     return tell

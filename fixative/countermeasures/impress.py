@@ -140,7 +140,8 @@ class Impress(TiledCountermeasure):
                 if losses["loss"] <= least or not self.settings.patience:
                     kept, least = x, losses["loss"]
                 if on_step is not None and len(curve) > 1:
-                    on_step(PurifyStep(0, len(curve) - 1, self.settings.iterations, losses))
+                    steps = self.settings.iterations
+                    on_step(PurifyStep(0, len(curve) - 1, steps, losses, (x + 1) / 2))
                 if self._stalled(curve):
                     break
         return ((kept + 1) / 2).to(tile).clamp(0, 1), self._facts(curve, least)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -163,6 +163,6 @@ def _within(on_step: StepCallback | None, tile: int, tiles: int) -> StepCallback
 
     def tell(step: PurifyStep) -> None:
         done = tile * step.steps + step.step
-        on_step(PurifyStep(step.picture, done, tiles * step.steps, step.losses))
+        on_step(replace(step, step=done, steps=tiles * step.steps))
 
     return tell

@@ -8,6 +8,7 @@ import typer
 
 import fixative
 from fixative.cli.compare import compare
+from fixative.cli.evaluate import evaluate
 from fixative.cli.protect import protect
 from fixative.cli.train import train
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(protect)
 app.command()(compare)
+app.command()(evaluate)
 app.add_typer(train, name="train")
 
 

@@ -72,6 +72,8 @@ def purifier_loss(found: Results, theme: str = LIGHT) -> Image.Image | None:
         for axes, name in zip(places, names, strict=True):
             _draw_losses(axes, [row for row in rows if row.countermeasure == name])
             axes.set(xlabel="step", ylabel="loss (lowest so far)", title=name, yscale="log")
+            for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+                axis(lambda value, _: f"{value:.2g}")  # the default one writes formulas
             axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return as_picture(figure)
 

@@ -93,15 +93,23 @@ def pull_table(found: Results, codec: str, *, transfer: bool = False) -> Table:
     rows: list[list[Entry]] = []
     for result in by_worst(found, found.codecs[0]):
         effects = [found.effect(result.protection, result.strength, name, codec) for name in names]
-        lead = [Entry(result.protection, result.protection), _strength(result.strength)]
-        rows.append(lead + [_pull_entry(effect) for effect in effects])
-    head = [Column("protection"), Column("strength", "in 1/255")]
+        lead = [
+            Entry(result.protection, result.protection),
+            _strength(result.strength),
+            _count(result.used, result.asked),
+        ]
+        rows.append(lead + [_pull_entry(effect, result.used) for effect in effects])
+    head = [
+        Column("protection"),
+        Column("strength", "in 1/255"),
+        Column("n", "pictures used of those asked for"),
+    ]
     title = f"Pull that is left, in {codec}"
     if transfer:
         title += ", which was not protected against"
     note = (
         "Beside the clean pictures through the same countermeasure (those that learn from known "
-        "pairs: beside the clean pictures). n is given where it is not that of the first column."
+        "pairs: beside the clean pictures)."
     )
     columns = head + [Column("no countermeasure" if name == NONE else name) for name in names]
     return Table(title, columns, rows, note)
@@ -164,18 +172,17 @@ def _damage_row(damage: Damage, codec: str, measures: Sequence[Measure]) -> Iter
     yield _count(damage.used, damage.asked)
 
 
-def _pull_entry(effect: Effect | None) -> Entry:
+def _pull_entry(effect: Effect | None, usual: int) -> Entry:
+    """``usual`` is the number of pictures that need not be told."""
     if effect is None:
-        return Entry("", None, "not part of the protocol")
+        return Entry("")
     if effect.pull is None:
         return Entry("not run" if effect.note else DASH, None, effect.note)
-    told = estimate(effect.pull, 2, note=effect.note)
     share = effect.survival
-    left = "" if share is None or effect.countermeasure == NONE else f", {share.value:.0%} left"
-    few = "" if effect.used == effect.asked else f"{effect.used} of {effect.asked} pictures"
-    count = f"n = {effect.used}"
-    note = "; ".join(part for part in (f"{count}{left}", few, effect.note) if part)
-    return Entry(told.text, told.value, note)
+    left = "" if share is None or effect.countermeasure == NONE else f"{share.value:.0%} left"
+    count = "" if effect.used == usual else f"n = {_count(effect.used, effect.asked).text}"
+    note = "; ".join(part for part in (left, count, effect.note) if part)
+    return estimate(effect.pull, 2, note=note)
 
 
 def _largest(result: ProtectionResult) -> Entry:
@@ -191,8 +198,11 @@ def _strength(strength: float) -> Entry:
 
 def _plain(found: Estimate | None, digits: int) -> Entry:
     """The value alone; its interval as the remark."""
-    whole = estimate(found, digits)
-    return whole if found is None else Entry(signed(found.value, digits), found.value, whole.text)
+    if found is None:
+        return Entry(DASH)
+    ends = [end for end in (found.low, found.high) if end is not None]
+    note = " to ".join(signed(end, digits) for end in ends) if len(ends) == 2 else ""
+    return Entry(signed(found.value, digits), found.value, note)
 
 
 def _number(value: float | None, digits: int) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -95,13 +96,16 @@ class Goals:
         self._chooser = chooser
         self._pictures = dict(zip(PERIODS, draw_targets(), strict=True))
         self._pictures |= {PATTERN: mist_pattern(), STYLE: draw_strokes()}
-        if mixture is not None:
-            self._names, self._entropies = mixture.target_names, mixture.target_entropies
-        else:
-            self._names = tuple(PERIODS)
-            drawn = [chooser.encode(picture[None]) for picture in draw_targets()]
-            self._entropies = latent_entropy(torch.cat(drawn))
+        self._mixture = mixture
         self._known: dict[tuple[object, ...], Tensor] = {}
+
+    @cached_property
+    def _targets(self) -> tuple[tuple[str, ...], Tensor]:
+        """Names and entropies of the targets to choose from; drawn ones are encoded only now."""
+        if self._mixture is not None:
+            return self._mixture.target_names, self._mixture.target_entropies
+        drawn = [self._chooser.encode(picture[None]) for picture in draw_targets()]
+        return tuple(PERIODS), latent_entropy(torch.cat(drawn))
 
     @torch.no_grad()
     def target_of(self, aim: Aim, seen: Tensor) -> str:
@@ -109,8 +113,8 @@ class Goals:
         if aim.target != AUTO:
             return aim.target
         latents = self._chooser.encode(working_copies(seen).to(self._chooser.device))
-        choice = choose_target(latents, self._entropies, self._names)
-        return self._names[int(choice.index[0])]
+        names, entropies = self._targets
+        return names[int(choose_target(latents, entropies, names).index[0])]
 
     @torch.no_grad()
     def latents(self, codec: Codec, place: Place, target: str, seen: Tensor) -> Tensor:

@@ -10,10 +10,14 @@ from comfy_api.latest import ComfyExtension
 from .apply import AdaptiveStrength, ApplyPerturbation
 from .assign import AssignMixture, TargetPerturbationNode
 from .compare import Compare
+from .countermeasure import CountermeasureNode
+from .evaluate import Evaluate
 from .host.folders import register_folders
+from .iterative import IterativeProtection
 from .load_mixture import LoadMixture
 from .protect import ProtectImage
 from .protection_report import ProtectionReport
+from .purify import Purify
 from .refine import RefinePerturbation
 from .save import SaveProtectedImage
 from .train import TrainMixture
@@ -36,6 +40,10 @@ class FixativeExtension(ComfyExtension):
             SaveProtectedImage,
             ProtectionReport,
             TrainMixture,
+            IterativeProtection,
+            CountermeasureNode,
+            Purify,
+            Evaluate,
         ]
 
 

@@ -12,6 +12,7 @@ from fixative.protections.base import MAX_STRENGTH
 from .schema import build
 
 TARGETS = ("auto", "low", "mid", "high")
+MOST_SEED = 2**31 - 1
 
 
 def image_input(tooltip: str) -> Any:
@@ -63,4 +64,18 @@ def mask_input() -> Any:
         optional=True,
         tooltip="Where to protect: 1 = fully, 0 = leave as it is. Resized to the pictures; one "
         "mask for all, or one each. Without a mask everything is protected.",
+    )
+
+
+def seed_input(tooltip: str) -> Any:
+    """The seed of a node whose result should stay until the person wants another."""
+    return build(
+        io.Int.Input,
+        "seed",
+        default=0,
+        min=0,
+        max=MOST_SEED,
+        step=1,
+        control_after_generate=False,
+        tooltip=tooltip,
     )

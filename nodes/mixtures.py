@@ -35,11 +35,19 @@ def choose(choice: str, family: str, host_files: dict[str, Path]) -> Mixture:
     """
     if choice != AUTO:
         return named(choice, host_files)
+    found = fitting(family, host_files)
+    if found is None:
+        raise MixtureError(_nothing_fits(family))
+    return found
+
+
+def fitting(family: str, host_files: dict[str, Path]) -> Mixture | None:
+    """The first mixture of a family, shipped ones first; None where there is none."""
     for name in (*_shipped(), *sorted(host_files)):
         mixture = _readable(name, host_files)
         if mixture is not None and mixture.family == family:
             return mixture
-    raise MixtureError(_nothing_fits(family))
+    return None
 
 
 def named(name: str, host_files: dict[str, Path]) -> Mixture:

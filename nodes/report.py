@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fixative.codecs import UNKNOWN_FAMILY, FamilyMatch
+from fixative.protections.base import ChangeReport
 from fixative.protections.refine import Refined, RefineSettings
 from fixative.steps import AssignedPictures, PictureReport
 
@@ -83,7 +84,7 @@ def picture_line(report: PictureReport, share: float = 1.0) -> str:
     return f"{line}{_warning(report, share)}"
 
 
-def urgent(reports: Sequence[PictureReport], shares: Sequence[float]) -> str | None:
+def urgent(reports: Sequence[ChangeReport], shares: Sequence[float]) -> str | None:
     """What the user must see at once, in one or two sentences, or None.
 
     Args:
@@ -113,7 +114,7 @@ def weak_match(match: FamilyMatch) -> str | None:
     )
 
 
-def _warning(report: PictureReport, share: float) -> str:
+def _warning(report: ChangeReport, share: float) -> str:
     if report.strength == 0:
         return ". NOT PROTECTED: strength is 0"
     if share == 0:

@@ -1,5 +1,4 @@
-"""Adapter for an autoencoder module as a host builds it: its own way there and back, with gradients.
-"""
+"""Adapter for an autoencoder module as a host builds it: its own ways, with gradients."""
 
 from __future__ import annotations
 

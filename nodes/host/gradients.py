@@ -29,9 +29,16 @@ from .codecs import family_of, in_learnt_space_here
 BYTES_PER_PIXEL = 12_500
 TINY_BYTES_PER_PIXEL = 2_300
 VIDEO_BYTES_PER_PIXEL = 50_000
+#: A pass there and back keeps so many times as much.
+BACK_FACTOR = 3
+#: Of the memory that is free, how much tiles may take; and the sides that they may have.
+TILE_SHARE, TILE_SIDES = 0.7, (512, 384, 256, 192, 128)
 
-#: The copies, as long as the host keeps the VAE. None holds the VAE itself.
-_codecs: WeakKeyDictionary[Any, Codec] = WeakKeyDictionary()
+#: The copies, as long as the host keeps the VAE, with decoder or without. None holds the VAE.
+_codecs: dict[bool, WeakKeyDictionary[Any, Codec]] = {
+    False: WeakKeyDictionary(),
+    True: WeakKeyDictionary(),
+}
 
 logger = logging.getLogger(__name__)
 
@@ -51,55 +58,73 @@ def out_of_memory_errors() -> tuple[type[BaseException], ...]:
     return (*known, torch.cuda.OutOfMemoryError)
 
 
-def gradient_codec(vae: Any) -> Codec:
-    """A differentiable codec on a private float32 copy of the graph's VAE, encoder only.
+def gradient_codec(vae: Any, *, decoder: bool = False) -> Codec:
+    """A differentiable codec on a private float32 copy of the graph's VAE.
 
     Its latents are those of ``codec_of``. Use it inside ``gradients_allowed``. The copy is kept
     as long as the host keeps the VAE; see ``borrowed_codec`` and ``release_codec``.
 
+    Args:
+        vae: the graph's.
+        decoder: keep the decoder, too, two thirds of the weights.
+
     Raises:
         CodecError: the VAE has no encoder of pictures.
     """
-    codec = _codecs.get(vae)
+    codec = _codecs[decoder].get(vae)
     if codec is None:
         _require_pictures(vae)
         family = family_of(vae).family
         with gradients_allowed():
-            codec = _make_codec(vae, family)
-        _codecs[vae] = codec
+            codec = _make_codec(vae, family, decoder=decoder)
+        _codecs[decoder][vae] = codec
     return in_learnt_space_here(codec)
 
 
 def release_codec(vae: Any) -> None:
-    """Forget the private copy, so that its memory is free again; nothing if there is none."""
-    if _codecs.pop(vae, None) is not None:
+    """Forget the private copies, so that their memory is free again; nothing if there are none."""
+    freed = [kept.pop(vae, None) for kept in _codecs.values()]
+    if any(codec is not None for codec in freed):
+        freed.clear()
         comfy.model_management.soft_empty_cache()
 
 
 @contextmanager
-def borrowed_codec(vae: Any) -> Generator[Codec, None, None]:
+def borrowed_codec(vae: Any, *, decoder: bool = False) -> Generator[Codec, None, None]:
     """``gradient_codec``, released at once where the block fails or the user stops it."""
     try:
-        yield gradient_codec(vae)
+        yield gradient_codec(vae, decoder=decoder)
     except BaseException:  # the user's stop is no Exception in newer hosts
         release_codec(vae)
         raise
 
 
-def _make_codec(vae: Any, family: str) -> Codec:
+def affordable_tile(vae: Any) -> int:
+    """Side in pixels of the largest tile that the free memory holds, with gradients both ways.
+
+    Where memory runs out on a processor the system ends the whole host, so nothing is tried there
+    that will not fit.
+    """
+    each = _bytes_per_pixel(vae.first_stage_model, _form_of(vae)) * BACK_FACTOR
+    free = comfy.model_management.get_free_memory(vae.device) * TILE_SHARE
+    return next((side for side in TILE_SIDES if side * side * each <= free), TILE_SIDES[-1])
+
+
+def _make_codec(vae: Any, family: str, *, decoder: bool) -> Codec:
     form = _form_of(vae)
     module = _private_module(vae).eval().requires_grad_(False)
-    if not form.video:  # those look at their decoder while they encode
+    if not (form.video or decoder):  # videos' look at their decoder while they encode
         _drop_decoder(module)
     patcher = comfy.model_patcher.ModelPatcher(
         module, load_device=vae.device, offload_device=comfy.model_management.vae_offload_device()
     )
+    per_pixel = _bytes_per_pixel(module, form) * (BACK_FACTOR if decoder else 1)
     return HostedCodec(
         module,
         form,
         name="the graph's VAE",
         scaling=SCALINGS.get(family),
-        prepare=_loader(patcher, _bytes_per_pixel(module, form)),
+        prepare=_loader(patcher, per_pixel),
         device=vae.device,
         family=family,
     )
@@ -126,7 +151,7 @@ def _layout(module: nn.Module | None) -> dict[str, torch.Size]:
 
 
 def _drop_decoder(module: nn.Module) -> None:
-    """Give up the decoder, two thirds of the weights, which nothing here needs."""
+    """Give up the decoder, where nothing needs it."""
     for name in ("decoder", "taesd_decoder"):
         if isinstance(getattr(module, name, None), nn.Module):
             setattr(module, name, None)

@@ -44,6 +44,11 @@ def save_place(prefix: str, *, width: int, height: int) -> SavePlace:
     return SavePlace(Path(folder), name, counter, subfolder)
 
 
+def output_folder() -> Path:
+    """Where the host saves what people keep."""
+    return Path(folder_paths.get_output_directory())
+
+
 def input_pictures() -> list[str]:
     """Picture files in the host's input folder, as *Load Image* lists them."""
     folder = Path(folder_paths.get_input_directory())

@@ -22,6 +22,11 @@ def node_id_of(node: Any) -> str | None:
     return None if hidden is None else hidden.unique_id
 
 
+def stops() -> tuple[type[BaseException], ...]:
+    """What this host raises where the user pressed stop: never to be swallowed."""
+    return (comfy.model_management.InterruptProcessingException,)
+
+
 def say(text: str, node_id: str | None) -> None:
     """Show a text in the node, without any script of ours."""
     if node_id is not None:

@@ -169,8 +169,9 @@ def format_value(value: Value) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` with the nearest names, or nothing where none is near."""
-    near = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    folded = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(folded[one] for one in near)}?" if near else ""
 
 
 def _parsed(part: str, text: str, what: str) -> Spec:

@@ -27,4 +27,6 @@ def test_the_wheel_holds_the_package_and_its_weights_only(wheel: list[str], chec
     shipped = {f"fixative/_weights/{path.name}" for path in (checkout / "weights").iterdir()}
     assert shipped <= set(wheel)
     assert "fixative/__main__.py" in wheel
+    assert {f"fixative/protocols/{name}.yaml" for name in ("quick", "paper")} <= set(wheel)
+    assert "fixative/evaluation/report.html.j2" in wheel
     assert any(name.endswith("entry_points.txt") for name in wheel)

@@ -36,12 +36,14 @@ class Journal:
     def __init__(self, folder: Path, header: dict[str, Any], *, fresh: bool = False) -> None:
         self._path = folder / NAME
         self._rows: dict[Key, Row] = {}
-        if fresh:
+        begun = self._path.is_file()
+        if begun and fresh:
             _remove(folder)
-        if self._path.is_file():
+        elif begun:
             self._resume(header)
         else:
             _require_own(folder)
+        if fresh or not begun:
             write_text(self._path, json.dumps(header) + "\n")
 
     @property
@@ -121,8 +123,6 @@ def _require_own(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Remove an earlier evaluation's files, and no others."""
-    if not (folder / NAME).is_file():
-        return
     (folder / NAME).unlink()
     for name in ("pictures", "plots", "learnt"):
         shutil.rmtree(folder / name, ignore_errors=True)

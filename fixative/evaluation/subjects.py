@@ -110,8 +110,8 @@ def subjects_of_images(
     """
     singles = list(images.split(1)) if isinstance(images, Tensor) else list(images)
     called = list(names) or [f"picture {number}" for number in range(1, len(singles) + 1)]
-    if len(called) != len(singles) or len(set(called)) < len(called):
-        raise SettingError(f"names: expected {len(singles)}, all different, got {called}")
+    if len(called) != len(singles):
+        raise SettingError(f"names: expected {len(singles)}, got {len(called)}")
     return [Subject(name, image=image) for name, image in zip(called, singles, strict=True)]
 
 
@@ -119,10 +119,13 @@ def choose_subjects(subjects: Sequence[Subject], protocol: Protocol) -> Choice:
     """Pick the measured pictures and, from the others, the pairs; both evenly spread.
 
     Raises:
-        SettingError: there are no pictures.
+        SettingError: there are no pictures, or two of one name.
     """
     if not subjects:
         raise SettingError("images: expected one picture or more, got none")
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names):
+        raise SettingError(f"names: expected all different, got {', '.join(names)}")
     given = len(subjects)
     wanted = given if protocol.pictures is None else protocol.pictures
     if protocol.pictures is None and protocol.pairs:

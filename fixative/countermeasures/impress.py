@@ -60,7 +60,7 @@ PRESETS = {
     "photoguard": ImpressSettings(0.1, 0.005, 1000, 0.01, 0.05),
     "glaze": ImpressSettings(0.1, 0.01, 3000, 0.1, 0.1),
     "fast": ImpressSettings(
-        0.1, 0.02, 100, 0.01, 0.0, round_trip_start=True, patience=15, mixed=True
+        0.1, 0.06, 80, 0.01, 0.0, round_trip_start=True, patience=10, mixed=True
     ),
 }
 

@@ -6,9 +6,11 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator
 
+from tests.browser.building import build
 from tests.browser.chromium import WHAT_TO_DO, find_chromium, running_browser
+from tests.browser.comparing import GRAPH, show
 from tests.browser.ui import Ui
 from tests.host.server import RunningHost
 
@@ -53,3 +55,12 @@ def classic(classic_page: Ui) -> Generator[Ui]:
     classic_page.errors.clear()
     yield classic_page
     assert classic_page.errors == []
+
+
+@pytest.fixture
+def compare(ui: Ui) -> Locator:
+    """The widget after a run, in view."""
+    build(ui, GRAPH)
+    ui.run()
+    show(ui)
+    return ui.compare()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.browser.examples import Example
+from tests.browser.tables import Example
 from tests.browser.ui import Ui
 
 BUILD = """async ({ nodes, wires, note }) => {

@@ -1,4 +1,4 @@
-"""One browser and one server for all tests of this folder; a page for each of both renderers."""
+"""One browser for all tests of this folder, gone when they are done: idle pages cost time, too."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator
 
+from tests.browser.building import build
 from tests.browser.chromium import WHAT_TO_DO, find_chromium, running_browser
+from tests.browser.comparing import GRAPH, show
 from tests.browser.ui import Ui
 from tests.host.server import RunningHost
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Generator[Browser]:
     """A headless Chromium."""
     path = find_chromium()
@@ -23,7 +25,7 @@ def browser() -> Generator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="session", params=[False, True], ids=["classic", "nodes2"])
+@pytest.fixture(scope="package", params=[False, True], ids=["classic", "nodes2"])
 def page_of_renderer(request: Any, browser: Browser, host: RunningHost) -> Generator[Ui]:
     """The front end, opened once for each renderer."""
     ui = Ui(browser, host.address, vue_nodes=request.param)
@@ -39,7 +41,7 @@ def ui(page_of_renderer: Ui) -> Generator[Ui]:
     assert page_of_renderer.errors == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def classic_page(browser: Browser, host: RunningHost) -> Generator[Ui]:
     """The front end as it comes, for what does not depend on the renderer."""
     ui = Ui(browser, host.address, vue_nodes=False)
@@ -53,3 +55,12 @@ def classic(classic_page: Ui) -> Generator[Ui]:
     classic_page.errors.clear()
     yield classic_page
     assert classic_page.errors == []
+
+
+@pytest.fixture
+def compare(ui: Ui) -> Locator:
+    """The widget after a run, in view."""
+    build(ui, GRAPH)
+    ui.run()
+    show(ui)
+    return ui.compare()

@@ -22,7 +22,8 @@ from PIL import Image
 from fixative.demo import find_pictures
 from tests.browser.building import build
 from tests.browser.chromium import WHAT_TO_DO, find_chromium, running_browser
-from tests.browser.examples import EXAMPLES, PICTURE, Example
+from tests.browser.examples import EXAMPLES
+from tests.browser.tables import PICTURE, Example
 from tests.browser.ui import Box, Ui
 from tests.host.build import CHECKOUT, build_host
 from tests.host.server import RunningHost, running_host

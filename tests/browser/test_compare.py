@@ -2,98 +2,26 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from tests.browser.building import build
-from tests.browser.examples import Example, Node
+from tests.browser.comparing import (
+    BLUE,
+    COMPARE,
+    GRAPH,
+    RED,
+    RED_AFTER,
+    click,
+    close,
+    colours,
+    node_box,
+    stage,
+    value,
+)
 from tests.browser.ui import Ui
 
 pytestmark = [pytest.mark.host, pytest.mark.browser]
-
-Colour = tuple[int, int, int]
-RED, BLUE, RED_AFTER = (200, 40, 40), (40, 40, 200), (204, 40, 40)
-COMPARE = "FixativeCompare"
-SIZE = {"width": 96, "height": 96}
-
-
-def plain(colour: Colour, place: tuple[int, int], count: int = 1) -> Node:
-    number = (colour[0] << 16) + (colour[1] << 8) + colour[2]
-    return Node("EmptyImage", place, None, {**SIZE, "batch_size": count, "color": number})
-
-
-#: Two pictures: red and blue before, both a little redder than red after.
-GRAPH = Example(
-    {
-        "red": plain(RED, (0, 0)),
-        "blue": plain(BLUE, (0, 220)),
-        "both": Node("ImageBatch", (320, 0)),
-        "after": plain(RED_AFTER, (0, 440), count=2),
-        "mask": Node("SolidMask", (0, 660), None, {"value": 0.3, **SIZE}),
-        "compare": Node(COMPARE, (600, 0)),
-    },
-    (
-        "red.IMAGE > both.image1",
-        "blue.IMAGE > both.image2",
-        "both.IMAGE > compare.before",
-        "after.IMAGE > compare.after",
-        "mask.MASK > compare.map",
-    ),
-    note="",
-)
-
-
-@pytest.fixture
-def compare(ui: Ui) -> Locator:
-    """The widget after a run, in view."""
-    build(ui, GRAPH)
-    ui.run()
-    show(ui)
-    return ui.compare()
-
-
-def show(ui: Ui) -> None:
-    """Bring the widget with its pictures into view."""
-    ui.show(COMPARE, scale=1.0)
-    expect(ui.compare().locator(".fixative-stage:not(.fixative-empty)")).to_be_visible()
-
-
-def stage(ui: Ui) -> Locator:
-    return ui.compare().locator(".fixative-stage")
-
-
-def colours(ui: Ui, *places: float) -> list[Colour]:
-    """The colours shown at parts of the box's width, a little above its lower edge."""
-    ui.settle(100)
-    shown = Image.open(io.BytesIO(stage(ui).screenshot())).convert("RGB")
-    points = [(int(shown.width * x), int(shown.height * 0.8)) for x in places]
-    return [shown.getpixel(point) for point in points]  # type: ignore[misc]
-
-
-def close(found: Colour, expected: Colour) -> bool:
-    return all(abs(a - b) <= 2 for a, b in zip(found, expected, strict=True))
-
-
-def click(ui: Ui, name: str) -> None:
-    ui.compare().get_by_role("button", name=name).click()
-
-
-def value(ui: Ui) -> Any:
-    return ui.widget(COMPARE, "comparison")
-
-
-def node_box(ui: Ui) -> list[float]:
-    code = """(type) => {
-      const node = window.app.canvas.graph.nodes.find((one) => one.type === type);
-      const stage = document.querySelector(".fixative-stage").getBoundingClientRect();
-      return [...node.pos, ...node.size, stage.width, stage.height];
-    }"""
-    return [round(number) for number in ui.page.evaluate(code, COMPARE)]
 
 
 def test_before_and_after_meet_at_the_divider(ui: Ui, compare: Locator) -> None:
@@ -213,72 +141,3 @@ def test_it_grows_with_its_node(ui: Ui, compare: Locator) -> None:
     large = node_box(ui)
     assert large[4] - small[4] == pytest.approx(100, abs=6)
     assert large[5] - small[5] == pytest.approx(80, abs=6)
-
-
-def test_a_saved_workflow_shows_the_same_again(ui: Ui, compare: Locator) -> None:
-    click(ui, "What changed")
-    click(ui, "Next picture")
-    seen, [colour] = value(ui), colours(ui, 0.5)
-    workflow = ui.serialized()
-    ui.open()
-    ui.load(workflow)
-    show(ui)
-    assert value(ui) == seen
-    assert close(colours(ui, 0.5)[0], colour)
-
-    [kept] = [node for node in workflow["nodes"] if node["type"] == COMPARE]
-    for pair in kept["widgets_values"][0]["pairs"]:  # as after the server was started again
-        pair["before"]["filename"] = "gone.png"
-    ui.load(workflow)
-    ui.show(COMPARE, scale=1.0)
-    expect(ui.compare()).to_contain_text("Run again to see them")
-    assert value(ui)["view"] == seen["view"]
-
-
-def test_looking_never_runs_the_node_again(ui: Ui, compare: Locator) -> None:
-    """What is looked at is no input: a run after it finds everything done."""
-    pairs = value(ui)["pairs"]
-    click(ui, "What changed")
-    ui.run()
-    assert value(ui)["pairs"] == pairs
-
-
-def test_inside_a_subgraph(ui: Ui) -> None:
-    build(ui, GRAPH)
-    ui.page.evaluate(
-        """() => {
-          const { graph, canvas } = window.app;
-          const inside = graph.nodes.filter((one) => /Compare|ImageBatch/.test(one.type));
-          const { subgraph, node } = graph.convertToSubgraph(new Set(inside));
-          canvas.openSubgraph(subgraph, node);
-        }"""
-    )
-    ui.settle(600)
-    ui.run()
-    show(ui)
-    assert all(map(close, colours(ui, 0.2, 0.8), (RED, RED_AFTER)))
-    slider = ui.compare().get_by_role("slider", name="Divider")
-    slider.focus()
-    ui.page.keyboard.press("End")
-    assert close(colours(ui, 0.9)[0], RED)
-    inner = ui.serialized()["definitions"]["subgraphs"][0]["nodes"]
-    [kept] = [node for node in inner if node["type"] == COMPARE]
-    assert kept["widgets_values"][0]["view"]["position"] == 100
-    assert len(kept["widgets_values"][0]["pairs"]) == 2
-    ui.open()  # out of the subgraph, for the next test
-
-
-def test_a_removed_node_lets_go_of_its_pictures(ui: Ui, compare: Locator) -> None:
-    element = compare.element_handle()
-    pictures: Callable[[], Any] = lambda: element.evaluate(  # noqa: E731
-        "(e) => [...e.querySelectorAll('img')].map((one) => one.getAttribute('src'))"
-    )
-    assert all(pictures())
-    code = """(type) => {
-      const { graph } = window.app;
-      graph.remove(graph.nodes.find((one) => one.type === type));
-    }"""
-    ui.page.evaluate(code, COMPARE)
-    ui.settle()
-    assert pictures() == [None, None]
-    expect(ui.page.locator(".fixative-compare:visible")).to_have_count(0)

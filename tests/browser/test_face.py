@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.building import build
-from tests.browser.examples import ONE_IMAGE, Example, Node
+from tests.browser.examples import ONE_IMAGE
+from tests.browser.tables import Example, Node
 from tests.browser.ui import Ui
 from tests.host.build import CHECKOUT
 

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fixative.codecs.tiny import tiny_decoder, tiny_encoder
-from fixative.weights import verified_weights
 from tests.host.build import BuiltHost, HostUnavailableError, build_host
 from tests.host.client import ComfyClient
 from tests.host.server import RunningHost, add_vae, running_host
@@ -29,7 +28,7 @@ def built_host() -> BuiltHost:
 
 @pytest.fixture(scope="session")
 def host(built_host: BuiltHost, tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHost]:
-    """A server with our embedded weights as ``taesd``, and a stranger's as ``taesdxl``.
+    """A server with a stranger's VAE as ``taesdxl``; ``taesd`` is what the pack itself offers.
 
     Its input folder holds the picture that every ComfyUI comes with, smaller, to save time.
     """
@@ -37,8 +36,6 @@ def host(built_host: BuiltHost, tmp_path_factory: pytest.TempPathFactory) -> Gen
     (base / "input").mkdir()
     example = Image.open(built_host.main.parent / "input" / "example.png").convert("RGB")
     example.resize((256, 256)).save(base / "input" / "example.png")
-    files = (f"taesd_{part}.safetensors" for part in ("encoder", "decoder"))
-    add_vae(base, "taesd", *(verified_weights(name) for name in files))
     add_vae(base, "taesdxl", *_strangers_vae(tmp_path_factory.mktemp("stranger")))
     with running_host(built_host, base) as running:
         yield running

@@ -64,7 +64,9 @@ def test_the_node_as_saved_workflows_know_it(client: ComfyClient) -> None:
     assert bounds == {"default": 8.0, "min": 0.0, "max": 32.0, "step": 0.5}
     assert options["target"]["options"] == ["auto", "low", "mid", "high"]
     assert options["strength_map"]["options"] == ["learned", "lpips", "off"]
-    assert options["mixture"]["options"] == ["auto", find_mixture("sd1").name]
+    offered = options["mixture"]["options"]  # other tests may have trained some
+    assert offered[0] == "auto"
+    assert find_mixture("sd1").name in offered[1:]
     defaults = [options[name]["default"] for name in ("target", "strength_map", "mixture")]
     assert defaults == ["auto", "learned", "auto"]
     assert all(entry["tooltip"] for entry in options.values())

@@ -1,10 +1,11 @@
 """IMPRESS as published against its fast preset, on protected held-out pictures.
 
-python benchmarks/impress.py --pictures 10 --side 64
+python benchmarks/impress.py --threads 1 --pictures 10 --side 48
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,9 @@ HEADER = [
     "countermeasure",
     "final loss",
     "steps",
-    "s a picture",
+    "CPU s a picture",
     "pull",
     "PSNR dB to the clean",
-    "clean ones: PSNR dB",
 ]
 REFERENCE = "photoguard"
 
@@ -42,10 +42,9 @@ class Outcome:
         name: the row's.
         losses: where it ended, on the preset's own objective; None where it has none.
         steps: done.
-        seconds: on the protected picture.
+        seconds: of processor time on each picture; other programs do not count.
         pulls: towards the protection's target, afterwards.
-        decibel: of the purified protected picture against the clean original.
-        damage: of the purified clean picture against itself, in dB.
+        decibel: of the purified picture against the clean original.
     """
 
     name: str
@@ -54,14 +53,13 @@ class Outcome:
     seconds: list[float]
     pulls: list[float]
     decibel: list[float]
-    damage: list[float]
 
     def cells(self) -> list[object]:
         """For the table."""
         losses = "–" if self.losses is None else f"{mean(self.losses):.5f}"
         cells: list[object] = [self.name, losses, f"{mean(self.steps):.0f}"]
         cells += [f"{mean(self.seconds):.2f}", f"{mean(self.pulls):.3f}"]
-        return [*cells, f"{mean(self.decibel):.1f}", f"{mean(self.damage):.1f}"]
+        return [*cells, f"{mean(self.decibel):.1f}"]
 
 
 class Judge:
@@ -71,10 +69,11 @@ class Judge:
         codec: attacked, purified with, and measured with.
         clean: (N, 3, S, S).
         steps: of the protection (PhotoGuard, 8/255).
+        keep: folder of results; those that are there are not computed again.
     """
 
-    def __init__(self, codec: Codec, clean: Tensor, *, steps: int) -> None:
-        self.codec, self.clean = codec, clean
+    def __init__(self, codec: Codec, clean: Tensor, *, steps: int, keep: Path | None) -> None:
+        self.codec, self.clean, self._keep = codec, clean, keep
         side = clean.shape[-1]
         target = draw_targets()[1:2, :, :side, :side]
         with torch.no_grad():
@@ -87,34 +86,48 @@ class Judge:
         with torch.no_grad():
             return pull(self.codec.encode(images), self.before, self.target).tolist()
 
-    def run(self, name: str, method: Impress | RoundTrip) -> Outcome:
-        """Purify every protected picture, and every clean one for the damage."""
-        results, seconds = [], []
-        for image in self.protected.split(1):
-            start = time.perf_counter()
-            results.append(method.purify(image))
-            seconds.append(time.perf_counter() - start)
-            print(f"  {name}: {len(results)}/{len(self.clean)}, {seconds[-1]:.1f} s", flush=True)
-        images = torch.cat([result.image for result in results])
-        details = [result.details[0] for result in results]
+    def run(self, method: Impress | RoundTrip) -> Outcome:
+        """Purify every protected picture."""
+        done = [self._one(method, image) for image in self.protected.split(1)]
+        images = torch.cat([each["image"] for each in done])
+        details = [each["details"] for each in done]
         return Outcome(
-            name=name,
+            name=method.describe(),
             losses=[each["loss"] for each in details] if "loss" in details[0] else None,
             steps=[each.get("steps", 0) for each in details],
-            seconds=seconds,
+            seconds=[each["seconds"] for each in done],
             pulls=self.pulls(images),
             decibel=psnr(images, self.clean).tolist(),
-            damage=psnr(method.purify(self.clean).image, self.clean).tolist(),
         )
+
+    def _one(self, method: Impress | RoundTrip, image: Tensor) -> dict[str, Any]:
+        """The purified picture, what is told of it, and the processor seconds it took."""
+        path = None if self._keep is None else self._keep / f"{_key(method, image)}.pt"
+        if path is not None and path.is_file():
+            return torch.load(path, weights_only=True)
+        start = time.process_time()
+        result = method.purify(image)
+        seconds = time.process_time() - start
+        found = {"image": result.image, "details": result.details[0], "seconds": seconds}
+        print(f"  {method.describe()}: {seconds:.1f} s", flush=True)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(found, path)
+        return found
 
     def untouched(self) -> Outcome:
         """The protected pictures as they are."""
         count = len(self.clean)
         decibel = psnr(self.protected, self.clean).tolist()
         zeros = [0.0] * count
-        return Outcome(
-            "none", None, [0] * count, zeros, self.pulls(self.protected), decibel, [float("inf")]
-        )
+        return Outcome("none", None, [0] * count, zeros, self.pulls(self.protected), decibel)
+
+
+def _key(method: Impress | RoundTrip, image: Tensor) -> str:
+    """Of everything that the result depends on, apart from the code."""
+    settings = repr(method.settings) if isinstance(method, Impress) else ""
+    told = f"{method.describe()} {settings} {method.seed} {tuple(image.shape)}".encode()
+    return hashlib.sha256(told + image.numpy().tobytes()).hexdigest()[:16]
 
 
 def mean(values: list[float] | list[int]) -> float:
@@ -143,19 +156,20 @@ def main() -> None:
     options.add_argument("--codec", default="embedded")
     options.add_argument("--distance", default="best")
     options.add_argument("--pictures", type=int, default=10)
-    options.add_argument("--side", type=int, default=64)
+    options.add_argument("--side", type=int, default=48)
     options.add_argument("--protection-steps", type=int, default=50)
+    options.add_argument("--keep", type=Path, help="folder of results, to go on from")
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
     codec, distance = load_codec(chosen.codec), load_distance(chosen.distance)
     clean = held_out(chosen.images, chosen.pictures, side=chosen.side)
-    judge = Judge(codec, clean, steps=chosen.protection_steps)
+    judge = Judge(codec, clean, steps=chosen.protection_steps, keep=chosen.keep)
     trip = RoundTrip(codec)
     fast_preset = Impress(codec, distance, preset="fast", seed=chosen.seed)
     slow_preset = Impress(codec, distance, preset=REFERENCE, seed=chosen.seed)
-    fast = judge.run("impress:fast", fast_preset)
-    published = judge.run(f"impress:{REFERENCE}", slow_preset)
-    rows = [judge.untouched(), judge.run("roundtrip", trip), published, fast]
+    fast = judge.run(fast_preset)
+    published = judge.run(slow_preset)
+    rows = [judge.untouched(), judge.run(trip), published, fast]
     print_table(HEADER, [row.cells() for row in rows])
     found = compare(published, fast)
     print(

@@ -165,7 +165,7 @@ def save_pairs(folder: Path, *, noise: bool = False) -> list[str]:
         name = f"{'sub/' if number > 3 else ''}{number}"
         save(clean, folder / "clean" / f"{name}.bmp")
         save(protected, folder / "protected" / f"{name}.png")
-    save(clean, folder / "clean" / "alone.png")
+    save(drawn_picture(24, 32), folder / "clean" / "alone.png")
     return ["--clean", str(folder / "clean"), "--protected", str(folder / "protected")]
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from fixative.codecs.gradient import OUT_OF_MEMORY
+from fixative.codecs.tiny import channels_last
 from fixative.countermeasures.base import Need, Outcome, StepCallback
 from fixative.countermeasures.remover_network import RemoverNetwork, RemoverShape
 from fixative.countermeasures.tiled import TILE, TiledCountermeasure
@@ -108,5 +109,5 @@ def load_remover(path: Path, *, device: str | torch.device = "cpu") -> Remover:
         raise WeightsError(
             f"remover: {path.name} is damaged ({error}); make it again with fixative train remover"
         ) from error
-    network.eval().requires_grad_(False).to(device)
+    channels_last(network.eval().requires_grad_(False).to(device))
     return Remover(network, described["recipe"], path.name)

@@ -78,8 +78,8 @@ class Resize(Countermeasure):
     ) -> Outcome:
         del generator, on_step
         picture = to_picture(image)
-        small = (max(1, round(side * self.scale)) for side in picture.size)
-        shrunk = picture.resize(tuple(small), Image.Resampling.LANCZOS)
+        width, height = (max(1, round(side * self.scale)) for side in picture.size)
+        shrunk = picture.resize((width, height), Image.Resampling.LANCZOS)
         return from_picture(shrunk.resize(picture.size, Image.Resampling.LANCZOS)), {}
 
 

@@ -35,15 +35,20 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def held_out(folder: Path, count: int, *, side: int = 512) -> Tensor:
     """(count, 3, side, side) held-out pictures, centre squares, equally from every kind."""
-    kinds = held_out_pictures(folder)
+    chosen = spread_over_kinds(held_out_pictures(folder), count)
+    return torch.cat([load_square(path, side) for path in chosen])
+
+
+def spread_over_kinds(kinds: dict[str, list[Path]], count: int) -> list[Path]:
+    """Up to so many pictures, equally from every kind and evenly spread within one."""
     queues = [list(kinds[kind]) for kind in sorted(kinds)]
     chosen: list[Path] = []
     while len(chosen) < count and any(queues):
-        # Evenly spread within a kind: the first, then every so many.
+        # The middle one first, then the middle of what is left.
         for queue in queues:
             if queue and len(chosen) < count:
                 chosen.append(queue.pop(len(queue) // 2))
-    return torch.cat([load_square(path, side) for path in chosen])
+    return chosen
 
 
 def load_square(path: Path, side: int) -> Tensor:

@@ -76,6 +76,16 @@ def plan_files(inputs: Sequence[Path], out: Path, *, output: OutputFormat) -> Pl
     return plan
 
 
+def find_pictures(inputs: Sequence[Path]) -> tuple[list[Path], Plan]:
+    """Find pictures that are only read, as ``plan_files`` does; with what failed or was skipped.
+
+    Args:
+        inputs: files and folders.
+    """
+    plan = Plan()
+    return list(_pictures(inputs, Path(), plan)), plan
+
+
 def _common_folder(inputs: Sequence[Path]) -> str:
     folders = [str(_absolute(path if path.is_dir() else path.parent)) for path in inputs]
     try:

@@ -9,6 +9,7 @@ import typer
 import fixative
 from fixative.cli.compare import compare
 from fixative.cli.evaluate import evaluate
+from fixative.cli.inspect import inspect
 from fixative.cli.protect import protect
 from fixative.cli.train import train
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(protect)
 app.command()(compare)
 app.command()(evaluate)
+app.command()(inspect)
 app.add_typer(train, name="train")
 
 

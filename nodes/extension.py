@@ -13,6 +13,7 @@ from .compare import Compare
 from .countermeasure import CountermeasureNode
 from .evaluate import Evaluate
 from .host.folders import register_folders
+from .inspection import Inspect
 from .iterative import IterativeProtection
 from .load_mixture import LoadMixture
 from .protect import ProtectImage
@@ -43,6 +44,7 @@ class FixativeExtension(ComfyExtension):
             IterativeProtection,
             CountermeasureNode,
             Purify,
+            Inspect,
             Evaluate,
         ]
 

@@ -100,11 +100,13 @@ def borrowed_codec(vae: Any, *, decoder: bool = False) -> Generator[Codec, None,
 
 
 def affordable_tile(vae: Any) -> int:
-    """Side in pixels of the largest tile that the free memory holds, with gradients both ways.
+    """Side in pixels of the largest tile to try, with gradients there and back.
 
-    Where memory runs out on a processor the system ends the whole host, so nothing is tried there
-    that will not fit.
+    A device that runs out of memory says so, and the next smaller is tried. Where a processor does,
+    the system ends the whole host: there it depends on the memory that is free.
     """
+    if vae.device.type != "cpu":
+        return TILE_SIDES[0]
     each = _bytes_per_pixel(vae.first_stage_model, _form_of(vae)) * BACK_FACTOR
     free = comfy.model_management.get_free_memory(vae.device) * TILE_SHARE
     return next((side for side in TILE_SIDES if side * side * each <= free), TILE_SIDES[-1])

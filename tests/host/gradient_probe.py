@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from random_vaes import RANDOM_NAMES, random_file  # beside this script
+from decoder_probe import round_trip  # beside this script
+from random_vaes import RANDOM_NAMES, random_file
 
 #: Of the central difference, on [0, 1]; latents are good to 1e-6.
 STEP = 3e-5
@@ -126,7 +127,7 @@ def _measured(gradients: Any, vae: Any) -> dict[str, Any]:
     gradients.release_codec(vae)
     del codec, latents, features, gradient, picture
     gc.collect()
-    return {**result, "released": kept() is None}
+    return {**result, "released": kept() is None, **round_trip(gradients, vae, planes)}
 
 
 @torch.inference_mode()

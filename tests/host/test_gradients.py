@@ -100,6 +100,29 @@ def test_the_copy_is_private_kept_and_given_back(found: dict[str, Any], name: st
     assert found[name]["released"]
 
 
+@pytest.mark.parametrize("name", [case[0] for case in (*OURS, *RANDOM)])
+def test_there_and_back_is_the_host_s_and_the_gradient_is_its(
+    found: dict[str, Any], name: str
+) -> None:
+    one = found[name]
+    assert one["decode_shape"][-2:] == ([64, 96] if name == "flux2" else [72, 104])
+    assert one["decode_error"] < 1e-3  # against the stock VAEDecode, which gives [0, 1]
+    assert one["decode_spread"] > 0.01
+    assert one["back_finite"]
+    assert one["back_share"] > 0.9
+    assert one["back_slope_error"] < 0.05  # against a central difference
+
+
+@pytest.mark.parametrize("name", [case[0] for case in (*OURS, *RANDOM)])
+def test_the_copy_with_decoder_is_another_and_given_back(found: dict[str, Any], name: str) -> None:
+    one = found[name]
+    assert one["apart"]
+    assert one["decoder_cached"]
+    assert one["decoder_released"]
+    # A video autoencoder looks at its decoder while it encodes: there it always stays.
+    assert ("has no decoder" in one["encoder_only_says"]) == (name != "wan")
+
+
 def test_pixel_space_is_refused(found: dict[str, Any]) -> None:
     assert "CodecError: vae: pixel_space" in found["pixel_space"]["error"]
     assert "connect the VAE" in found["pixel_space"]["error"]

@@ -21,6 +21,7 @@ SNAPSHOT = Path(__file__).with_name("node_snapshot.json")
 KEPT = ("default", "min", "max", "step", "options", "multiline", "control_after_generate")
 #: Combos that list files: what they offer depends on the machine.
 FILES = {
+    ("FixativeEvaluate", "protocol"),
     ("FixativeLoadMixture", "name"),
     ("FixativeProtectImage", "mixture"),
     ("FixativeSaveProtectedImage", "source"),

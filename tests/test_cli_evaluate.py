@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from typer.testing import CliRunner, Result
 from fixative.cli import app
 from tests.evaluation_parts import TOY
 from tests.picture_files import save_photo
+from tests.test_cli_process import finish, posix, start
 
 BRIEF = TOY.replace("photoguard:2,goal=low", "photoguard:1,goal=low")
 
@@ -64,3 +67,29 @@ def test_bad_input(place: Path) -> None:
         assert result.exit_code == 2, result.output
         assert said in result.output, result.output
         assert not (place / "out").exists(), "nothing was begun"
+
+
+@posix
+def test_an_interrupted_command_goes_on(place: Path, checkout: Path) -> None:
+    for number in range(6):
+        save_photo(place / f"pictures/{number:02}.png", 64, 64, seed=number)
+    command = ["evaluate", "toy.yaml", "--images", "pictures", "--out", "out", "--threads", "1"]
+    process = start(place, checkout, *command)
+    journal = place / "out" / "journal.jsonl"
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and lines(journal) < 6:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert code == 130, err
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    kept = journal.read_text("utf-8").splitlines()[:6]
+    code, out, err = finish(start(place, checkout, *command))
+    assert code == 0, err
+    assert "0 failed" in out
+    assert journal.read_text("utf-8").splitlines()[:6] == kept
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines()) if path.is_file() else 0

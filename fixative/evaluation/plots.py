@@ -72,8 +72,8 @@ def purifier_loss(found: Results, theme: str = LIGHT) -> Image.Image | None:
         for axes, name in zip(places, names, strict=True):
             _draw_losses(axes, [row for row in rows if row.countermeasure == name])
             axes.set(xlabel="step", ylabel="loss (lowest so far)", title=name, yscale="log")
-            for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-                axis(lambda value, _: f"{value:.2g}")  # the default one writes formulas
+            axes.yaxis.set_major_formatter(_plain)
+            axes.yaxis.set_minor_formatter(_plain)
             axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return as_picture(figure)
 
@@ -187,6 +187,12 @@ def _draw_losses(axes: Any, rows: Sequence[Row]) -> None:
         lowest = np.minimum.accumulate(np.array(losses), axis=1).mean(0)
         style = {**_style(number), "marker": None}
         axes.plot(steps, lowest, label=f"{label} (n = {len(members)})", linewidth=1.8, **style)
+
+
+def _plain(value: float, _place: int) -> str:
+    """A tick of a logarithmic axis, without a formula; 1, 2 and 5 are enough."""
+    told = f"{value:.1g}"
+    return told if told.strip("0.")[:1] in "125" else ""
 
 
 def _pull(found: Results, result: ProtectionResult, countermeasure: str) -> Estimate | None:

@@ -74,5 +74,8 @@ class Bootstrap:
         picks = draws.integers(count, size=(self.resamples, count))
         tails = ((1 - self.confidence) / 2, (1 + self.confidence) / 2)
         low, high = np.quantile(statistic(picks), tails, method="inverted_cdf")
-        ends = [float(end) if np.isfinite(end) else None for end in (low, high)]
-        return Estimate(value, *ends, count)
+        return Estimate(value, _finite(low), _finite(high), count)
+
+
+def _finite(end: float) -> float | None:
+    return float(end) if np.isfinite(end) else None

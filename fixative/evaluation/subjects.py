@@ -150,7 +150,8 @@ def window_of(height: int, width: int, side: int | None) -> tuple[slice, slice]:
 
 def cut(images: Tensor, side: int | None) -> Tensor:
     """The centre window of (B, C, H, W)."""
-    return images[(..., *window_of(*images.shape[-2:], side))]
+    height, width = images.shape[-2:]
+    return images[(..., *window_of(height, width, side))]
 
 
 def read_saved(path: Path) -> Tensor:

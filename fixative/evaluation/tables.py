@@ -179,10 +179,14 @@ def _pull_entry(effect: Effect | None, usual: int) -> Entry:
     if effect.pull is None:
         return Entry("not run" if effect.note else DASH, None, effect.note)
     share = effect.survival
-    left = "" if share is None or effect.countermeasure == NONE else f"{share.value:.0%} left"
+    left = "" if share is None or effect.countermeasure == NONE else _left(share.value)
     count = "" if effect.used == usual else f"n = {_count(effect.used, effect.asked).text}"
     note = "; ".join(part for part in (left, count, effect.note) if part)
     return estimate(effect.pull, 2, note=note)
+
+
+def _left(share: float) -> str:
+    return f"{share:.0%} left" if share >= 0.005 else "nothing left"
 
 
 def _largest(result: ProtectionResult) -> Entry:

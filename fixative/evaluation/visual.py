@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,9 @@ def _load_dists() -> Any:
             "the home folder; nothing is downloaded"
         )
     try:
-        import DISTS_pytorch  # noqa: PLC0415 - optional
-    except ImportError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torchvision's of how the package asks
+            package: Any = import_module("DISTS_pytorch")  # optional, and without types
+            return package.DISTS().eval()
+    except (ImportError, OSError) as error:
         raise FixativeError(f"needs the package dists-pytorch ({error})") from error
-    return DISTS_pytorch.DISTS().eval()

@@ -27,11 +27,13 @@ PROTOCOL = """\
 version: 1
 name: tiny
 strengths: [8]
-protections: [noise, "photoguard:steps=2,goal=zero"]
+protections:
+  - {method: "photoguard:steps=1,goal=zero", name: one step}
+  - {method: "photoguard:steps=3,goal=zero", name: three steps}
 countermeasures:
   - "jpeg:75"
   - roundtrip
-  - {method: "impress:fast,steps=2", name: IMPRESS, against: [noise]}
+  - {method: "impress:fast,steps=2", name: IMPRESS, against: [one step]}
 resamples: 100
 """
 #: Two pictures: each clean through 3 countermeasures, 2 protections, and 3 + 2 countermeasures.
@@ -66,7 +68,7 @@ def test_stopped_it_goes_on_and_reports(client: ComfyClient, host: RunningHost) 
     table = told(run, "table")
     assert f"{CELLS} cells measured, 0 failed, 0 not run\nreport: {path}" in table
     assert "### Protections at their worst" in table
-    assert "| noise |" in table
+    assert "| three steps |" in table
     assert "the graph's VAE" in table
     assert "IMPRESS" in table
     assert path.read_text("utf-8").lstrip().lower().startswith("<!doctype html>")
@@ -84,8 +86,9 @@ def test_another_vae_gets_a_folder_of_its_own_and_files_are_offered(
 ) -> None:
     folder = host.base / "models" / "fixative" / "protocols"
     folder.mkdir(parents=True, exist_ok=True)
-    small = "version: 1\nname: mine\nstrengths: [4]\nprotections: [noise, mixture]\n"
-    (folder / "mine.yaml").write_text(small + "resamples: 100\n", "utf-8")
+    small = "protections: ['photoguard:steps=1,goal=zero', 'universal:low']\nresamples: 100\n"
+    head = "version: 1\nname: mine\nstrengths: [4]\n"
+    (folder / "mine.yaml").write_text(head + small, "utf-8")
     try:
         options = client.object_info(EVALUATE)["input"]["required"]["protocol"][1]["options"]
         assert options == ["quick", "paper", "mine.yaml", "custom"]
@@ -96,7 +99,7 @@ def test_another_vae_gets_a_folder_of_its_own_and_files_are_offered(
             paths.append(report_of(run))
             assert paths[-1].parent.parent == host.base / "output" / "a" / "b"
         assert paths[0].parent != paths[1].parent
-        # The second VAE is a stranger's: the mixture is reported as not run, noise is measured.
+        # The second VAE is a stranger's: what needs a mixture is reported as not run.
         assert "1 cells measured, 0 failed, 1 not run" in told(run, "table")
     finally:
         (folder / "mine.yaml").unlink()

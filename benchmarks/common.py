@@ -61,6 +61,22 @@ def load_square(path: Path, side: int) -> Tensor:
     return (resize(square[None].float(), side, side).clamp(0, 255)).round() / 255
 
 
+class Kept:
+    """What was made for each picture, in a file of the cache where there is one."""
+
+    def __init__(self, cache: Path | None, name: str) -> None:
+        self._file = None if cache is None else cache / name
+        self.things: dict[str, dict[str, Any]] = {}
+        if self._file is not None and self._file.is_file():
+            self.things = torch.load(self._file)
+
+    def add(self, path: Path, thing: dict[str, Any]) -> None:
+        """Keep one more."""
+        self.things[str(path)] = thing
+        if self._file is not None:
+            torch.save(self.things, self._file)
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A Markdown table, as the README carries it."""
     print("| " + " | ".join(header) + " |")

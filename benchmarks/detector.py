@@ -14,13 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import SHARED_DATA, finish, load_square, parser, print_table, spread_over_kinds
+from common import (
+    SHARED_DATA,
+    Kept,
+    finish,
+    load_square,
+    parser,
+    print_table,
+    spread_over_kinds,
+)
 from torch import Tensor
 
 from fixative import load_codec, load_mixture
 from fixative.codecs import Codec
 from fixative.countermeasures.transforms import Jpeg
-from fixative.detector import WEIGHTS_FILE, WITH_MIXTURE, WITHOUT_MIXTURE, Logistic, load_numbers
+from fixative.detector import ANY, OWN, TRACES_OF, WEIGHTS_FILE, Logistic, load_numbers, score_of
 from fixative.mixture import Mixture
 from fixative.perceptual import VisibilityMap, load_visibility_map
 from fixative.protections.registry import ProtectionResources, make_protection
@@ -31,8 +39,8 @@ from fixative.steps import (
     strength_factors,
     target_perturbation,
 )
-from fixative.traces import FOUND, GENERAL, MATCH, WINDOW, MixtureMatch, found, region_traces
-from fixative.training.detector_fit import area_under_roc, fit_logistic, save_numbers
+from fixative.traces import FOUND, MATCH, WINDOW, MixtureMatch, found, region_traces
+from fixative.training.detector_fit import RIDGE, area_under_roc, fit_logistic, save_numbers
 from fixative.training.splits import held_out_pictures, training_pictures
 from fixative.weights import verified_weights
 
@@ -40,10 +48,13 @@ SIDE = 512
 CENTRE = slice((SIDE - WINDOW) // 2, (SIDE + WINDOW) // 2)
 STRENGTH, STEPS, QUALITY = 8.0, 8, 75
 JPEG = f"+jpeg:{QUALITY}"
-#: The protections that are fitted on, and those that the detector never met.
+#: The protections that are fitted on, the mixture first; and those that the detector never met.
 FITTED = ("mixture4", "mixture8", f"mixture8{JPEG}", "photoguard8", f"photoguard8{JPEG}")
 UNMET = ("pgzero8", "mist8", "adaptive8", "pgtaesd8")
 CLEAN, OTHERS = "clean", (f"clean{JPEG}", "noise8")
+NOT = (CLEAN, *OTHERS)
+#: The match parts the pictures wholly: with less of a ridge its chances are nearly 0 and 1.
+OWN_RIDGE = 0.001
 BOOTSTRAPS = 2000
 #: For each picture, each version's traces by name.
 Traces = list[dict[str, dict[str, float]]]
@@ -75,7 +86,7 @@ def main() -> None:
     if chosen.fit:
         pictures = spread_over_kinds(training_pictures(chosen.images), chosen.train)
         traces = list(all_traces(kit, pictures, "train", chosen.cache))
-        recipe = {"pictures": len(traces), "protections": FITTED, "others": (CLEAN, *OTHERS)}
+        recipe = {"pictures": len(traces), "protections": FITTED, "others": NOT}
         save_numbers(chosen.fit, fit(traces), {**recipe, **provenance()})
     numbers = load_numbers(chosen.fit or verified_weights(WEIGHTS_FILE))
     pictures = spread_over_kinds(held_out_pictures(chosen.images), chosen.held_out)
@@ -120,29 +131,25 @@ def all_traces(
     kit: Kit, pictures: list[Path], part: str, cache: Path | None
 ) -> Iterator[dict[str, dict[str, float]]]:
     """Each picture's traces; what is in the cache is not made again."""
-    file = None if cache is None else cache / f"versions_{part}.pt"
-    kept: dict[str, dict[str, Tensor]] = (
-        torch.load(file) if file is not None and file.is_file() else {}
-    )
+    kept = Kept(cache, f"versions_{part}.pt")
+    done = Kept(cache, f"traces_{part}.pt")
     match = MixtureMatch(kit.mixture)
     window_match = MixtureMatch(kit.mixture)  # keeps its patterns at the windows' size
     for number, path in enumerate(pictures, 1):
-        if str(path) not in kept:
+        if str(path) not in kept.things:
             made = versions(kit, path, seed=number - 1, all_methods=part == "heldout")
-            kept[str(path)] = {
-                name: (image[0] * 255).round().byte() for name, image in made.items()
+            kept.add(path, {name: (image[0] * 255).round().byte() for name, image in made.items()})
+        if str(path) not in done.things:
+            made = {n: image[None].float() / 255 for n, image in kept.things[str(path)].items()}
+            for name in (CLEAN, "mixture8", "photoguard8"):
+                made[name + JPEG] = Jpeg(quality=QUALITY).purify(made[name]).image
+            traces = {
+                name: traces_of(image, kit.codec, match if is_whole(image) else window_match)
+                for name, image in made.items()
             }
-            if file is not None:
-                torch.save(kept, file)
-        made = {name: image[None].float() / 255 for name, image in kept[str(path)].items()}
-        for name in (CLEAN, "mixture8", "photoguard8"):
-            made[name + JPEG] = Jpeg(quality=QUALITY).purify(made[name]).image
-        row = {
-            name: traces_of(image, kit.codec, match if image.shape[-1] == SIDE else window_match)
-            for name, image in made.items()
-        }
-        print(f"{part} {number}/{len(pictures)} {path.name}", flush=True)
-        yield row
+            done.add(path, traces)
+            print(f"{part} {number}/{len(pictures)} {path.name}", flush=True)
+        yield done.things[str(path)]
 
 
 def traces_of(image: Tensor, codec: Codec, match: MixtureMatch) -> dict[str, float]:
@@ -153,67 +160,76 @@ def traces_of(image: Tensor, codec: Codec, match: MixtureMatch) -> dict[str, flo
     return traces
 
 
+def is_whole(image: Tensor) -> bool:
+    """Not only a window."""
+    return image.shape[-1] == SIDE
+
+
 def centre(image: Tensor) -> Tensor:
     """The centre window of a 512 picture; a window as it is."""
-    return image if image.shape[-1] == WINDOW else image[..., CENTRE, CENTRE].contiguous()
+    return image[..., CENTRE, CENTRE].contiguous() if is_whole(image) else image
 
 
 def fit(traces: Traces) -> dict[str, Logistic]:
-    """Both sets of numbers."""
+    """Both sets of numbers: on any protection's traces, and on the mixture's match."""
     fitted: dict[str, Logistic] = {}
-    for kind, names in {WITHOUT_MIXTURE: GENERAL, WITH_MIXTURE: (*GENERAL, FOUND)}.items():
-        rows = [(row[v], v in FITTED) for row in traces for v in (*FITTED, CLEAN, *OTHERS)]
+    for kind, protections, ridge in ((ANY, FITTED, RIDGE), (OWN, FITTED[:3], OWN_RIDGE)):
+        names = TRACES_OF[kind]
+        rows = [(row[v], v in protections) for row in traces for v in (*protections, *NOT)]
         values = torch.tensor([[row[name] for name in names] for row, _ in rows])
-        fitted[kind] = fit_logistic(names, values, torch.tensor([label for _, label in rows]))
+        labels = torch.tensor([label for _, label in rows])
+        fitted[kind] = fit_logistic(names, values, labels, ridge=ridge)
     return fitted
 
 
 def report(traces: Traces, numbers: dict[str, Logistic], seed: int) -> dict[str, Any]:
     """Print the areas under the ROC curves against clean pictures; return all figures."""
+    shown = [version for version in (*FITTED, *UNMET, *OTHERS) if version in traces[0]]
+    ways = {
+        "round trip alone": None,
+        "without the mixture": {ANY: numbers[ANY]},
+        "with it": numbers,
+    }
+    clean = {way: scores_of(traces, used, CLEAN) for way, used in ways.items()}
     rows: list[list[object]] = []
     result: dict[str, Any] = {}
-    for version in (*FITTED, *UNMET, *OTHERS):
-        if version not in traces[0]:
-            continue
-        row, shown = compare(traces, numbers, version, seed)
-        called = [f"{100 * row[f'{kind} above half']:.0f} %" for kind in numbers]
-        rows.append([version, *shown, *called])
-        result[version] = row
-    header = ["version", "round trip alone", "without the mixture", "with the mixture"]
-    print_table([*header, "called protected without", "with"], rows)
-    matches = {name: [row[name][MATCH] for row in traces] for name in traces[0]}
-    for name in (CLEAN, *OTHERS, *FITTED[:3]):
-        print(f"match of {name}: {min(matches[name]):.1f} to {max(matches[name]):.1f}")
-    called = [
-        (scores_of(traces, log, CLEAN) > 0).double().mean().item() for log in numbers.values()
-    ]
-    print(
-        f"clean pictures called protected: {called[0]:.0%} without the mixture, "
-        f"{called[1]:.0%} with it"
-    )
+    for version in shown:
+        scores = {way: scores_of(traces, used, version) for way, used in ways.items()}
+        areas = {way: area_and_interval(scores[way], clean[way], seed) for way in ways}
+        called = {way: share_called(scores[way]) for way, used in ways.items() if used}
+        rows.append([version, *map(area_text, areas.values()), *map(percent, called.values())])
+        result[version] = {"areas": areas, "called": called}
+    called = [share_called(clean[way]) for way, used in ways.items() if used]
+    rows.append([CLEAN, "", "", "", *map(percent, called)])
+    print_table(["version", *ways, "called protected without", "with it"], rows)
+    matches = {version: [row[version][MATCH] for row in traces] for version in (CLEAN, *shown)}
+    for version in (*NOT, *FITTED[:3]):
+        print(f"match of {version}: {min(matches[version]):.1f} to {max(matches[version]):.1f}")
     print(f"{len(traces)} held-out pictures; area under the ROC curve against them clean")
     return {"pictures": len(traces), "rows": result, "matches": matches, "clean_called": called}
 
 
-def compare(
-    traces: Traces, numbers: dict[str, Logistic], version: str, seed: int
-) -> tuple[dict[str, Any], list[str]]:
-    """One version against the clean pictures: all figures, and the areas to print."""
-    before, after = (
-        torch.tensor([row[name]["round_trip"] for row in traces]) for name in (CLEAN, version)
+def scores_of(traces: Traces, numbers: dict[str, Logistic] | None, version: str) -> Tensor:
+    """(N,) log odds of a version of every picture; without numbers the round trip's error."""
+    rows = [row[version] for row in traces]
+    return torch.tensor(
+        [row["round_trip"] if numbers is None else score_of(numbers, row) for row in rows]
     )
-    row: dict[str, Any] = {"round trip alone": area_and_interval(after, before, seed)}
-    for kind, logistic in numbers.items():
-        before, after = (scores_of(traces, logistic, name) for name in (CLEAN, version))
-        row[kind] = area_and_interval(after, before, seed)
-        row[f"{kind} above half"] = (after > 0).double().mean().item()
-    areas = (row["round trip alone"], *(row[kind] for kind in numbers))
-    return row, [f"{area:.2f} ({low:.2f} to {high:.2f})" for area, low, high in areas]
 
 
-def scores_of(traces: Traces, logistic: Logistic, version: str) -> Tensor:
-    """(N,) log odds of a version of every picture."""
-    return torch.tensor([logistic.score(row[version]) for row in traces])
+def share_called(scores: Tensor) -> float:
+    """The share of chances above one half."""
+    return (scores > 0).double().mean().item()
+
+
+def area_text(area: tuple[float, float, float]) -> str:
+    """An area with its interval."""
+    return f"{area[0]:.2f} ({area[1]:.2f} to {area[2]:.2f})"
+
+
+def percent(share: float) -> str:
+    """A share of 1 in percent."""
+    return f"{100 * share:.0f} %"
 
 
 def area_and_interval(protected: Tensor, others: Tensor, seed: int) -> tuple[float, float, float]:

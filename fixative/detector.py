@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fixative.codecs import EMBEDDED, load_codec
@@ -21,8 +22,9 @@ from fixative.weights import load_tensors, read_metadata, verified_weights
 
 WEIGHTS_FILE = "detector.safetensors"
 FORMAT = "fixative-detector-1"
-#: The two sets of numbers: without a mixture to look for, and with one.
-WITHOUT_MIXTURE, WITH_MIXTURE = "general", "with_mixture"
+#: The two sets of numbers: on the traces that any protection leaves, and on a mixture's match.
+ANY, OWN = "any", "own"
+TRACES_OF = {ANY: GENERAL, OWN: (FOUND,)}
 #: Probabilities from which a picture is called likely protected, and perhaps protected.
 LIKELY, PERHAPS = 0.9, 0.5
 
@@ -108,8 +110,7 @@ class Detector:
             )
         self._codec = codec
         self._match = None if mixture is None else MixtureMatch(mixture)
-        numbers = load_numbers(verified_weights(WEIGHTS_FILE) if path is None else path)
-        self._logistic = numbers[WITHOUT_MIXTURE if mixture is None else WITH_MIXTURE]
+        self._numbers = load_numbers(verified_weights(WEIGHTS_FILE) if path is None else path)
 
     def inspect(self, images: Tensor) -> list[Inspection]:
         """Inspect pictures, one by one.
@@ -132,8 +133,19 @@ class Detector:
         return traces
 
     def _inspect(self, features: dict[str, float]) -> Inspection:
-        score = self._logistic.score(features)
+        score = score_of(self._numbers, features)
         return Inspection(torch.sigmoid(torch.tensor(score)).item(), score, features)
+
+
+def score_of(numbers: Mapping[str, Logistic], features: dict[str, float]) -> float:
+    """Log odds that a picture carries any protection or, where it was looked for, the mixture.
+
+    1 − p = (1 − p_any) · (1 − p_own): a match alone is enough, whatever the other traces say.
+    """
+    kinds = [kind for kind in numbers if all(name in features for name in numbers[kind].names)]
+    scores = torch.tensor([numbers[kind].score(features) for kind in kinds], dtype=torch.float64)
+    neither = F.logsigmoid(-scores).sum().clamp(-500, -1e-12)
+    return torch.log(torch.expm1(-neither)).item()
 
 
 def load_numbers(path: Path) -> dict[str, Logistic]:
@@ -145,7 +157,7 @@ def load_numbers(path: Path) -> dict[str, Logistic]:
     tensors = load_tensors(path)
     described: dict[str, Any] = json.loads(read_metadata(path).get("fixative", "{}"))
     names: dict[str, Sequence[str]] = described.get("traces", {})
-    wanted = {WITHOUT_MIXTURE: [*GENERAL], WITH_MIXTURE: [*GENERAL, FOUND]}
+    wanted = {kind: list(traces) for kind, traces in TRACES_OF.items()}
     if described.get("format") != FORMAT or names != wanted:
         raise WeightsError(
             f"detector: {path.name} is not a detector of this version's traces; install Fixative "

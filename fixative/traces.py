@@ -32,11 +32,11 @@ GENERAL = (
     "neighbours",  # correlation of the detail with its next pixel's, −1 to 1
 )
 #: The best correlation with a mixture's perturbations, in standard deviations of chance (1 / √N),
-#: and the same squeezed to −1 to 1, so that found is found.
+#: and its logarithm, log(1 + match), 0 below chance.
 MATCH, FOUND = "mixture_match", "mixture_found"
 #: A match that is past doubt. Clean pictures and noise reached 6, the mixture 70 and more, also
 #: after JPEG 75 or halving.
-SURE_MATCH = 15.0
+SURE_MATCH = 25.0
 #: Keeps smooth places from being all that counts in the match, on [0, 1].
 _CALM = 2 / 255
 _TINY = 1e-9
@@ -101,8 +101,8 @@ class MixtureMatch:
 
 
 def found(match: float) -> float:
-    """A match squeezed to −1 to 1; 1 where it is past doubt."""
-    return math.tanh(2 * match / SURE_MATCH)
+    """The logarithm of a match, as the regression takes it."""
+    return math.log1p(max(0.0, match))
 
 
 def _window(image: Tensor, y: int, x: int) -> Tensor:

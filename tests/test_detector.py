@@ -14,12 +14,13 @@ from fixative import load_codec, load_mixture
 from fixative.codecs import Codec
 from fixative.countermeasures.transforms import Jpeg
 from fixative.detector import (
-    WITH_MIXTURE,
-    WITHOUT_MIXTURE,
+    ANY,
+    OWN,
     Detector,
     Inspection,
     Logistic,
     load_numbers,
+    score_of,
 )
 from fixative.errors import ImageError, SettingError, WeightsError
 from fixative.mixture import Mixture
@@ -68,6 +69,17 @@ class TestFitting:
         )  # fmt: skip
         assert one.score({"b": 3.0, "a": 5.0}) == pytest.approx(2 * (5 - 1) / 2 - 3 + 0.5)
 
+    def test_either_is_enough(self) -> None:
+        """1 − p = (1 − p_any) · (1 − p_own)."""
+        unit = [torch.ones(1), torch.zeros(1), torch.zeros(1), torch.ones(1)]
+        numbers = {ANY: Logistic(("a",), *unit), OWN: Logistic(("b",), *unit)}
+        wanted = 1 - (1 - 1 / (1 + math.exp(-1))) * (1 - 1 / (1 + math.exp(2)))
+        found_score = score_of(numbers, {"a": 1.0, "b": -2.0})
+        assert 1 / (1 + math.exp(-found_score)) == pytest.approx(wanted)
+        assert score_of(numbers, {"a": 1.0}) == pytest.approx(1.0)
+        assert score_of(numbers, {"a": -9.0, "b": 40.0}) == pytest.approx(40.0, abs=1e-3)
+        assert math.isfinite(score_of(numbers, {"a": -60.0, "b": -900.0}))
+
     def test_the_fit_is_where_the_slope_is_nought(self) -> None:
         generator = torch.Generator().manual_seed(0)
         labels = torch.arange(60) % 3 == 0
@@ -90,8 +102,8 @@ class TestFitting:
         numbers = {
             kind: fit_logistic(names, torch.rand(8, len(names)), torch.arange(8) < 4)
             for kind, names in (
-                (WITHOUT_MIXTURE, GENERAL),
-                (WITH_MIXTURE, (*GENERAL, FOUND)),
+                (ANY, GENERAL),
+                (OWN, (FOUND,)),
             )
         }
         save_numbers(tmp_path / "d.safetensors", numbers, {"pictures": 8})
@@ -140,8 +152,8 @@ class TestTraces:
         assert match(Jpeg(quality=75).purify(protected).image) > SURE_MATCH
         assert match(PICTURE) < SURE_MATCH
         assert match(RandomNoise().protect(PICTURE).image) < SURE_MATCH
-        assert found(SURE_MATCH) > 0.95
-        assert abs(found(1.0)) < 0.15
+        assert found(math.e - 1) == pytest.approx(1)
+        assert found(-3.0) == 0
 
 
 class TestShipped:

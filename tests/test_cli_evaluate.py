@@ -11,11 +11,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fixative.cli import app
-from tests.evaluation_parts import TOY
 from tests.picture_files import save_photo
 from tests.test_cli_process import finish, posix, start
 
-BRIEF = TOY.replace("photoguard:2,goal=low", "photoguard:1,goal=low")
+#: Aims at one target, so that nothing has to be chosen on copies of 512 pixels.
+BRIEF = """
+version: 1
+name: toy
+strengths: [4, 8]
+protections: ["photoguard:1,goal=low"]
+countermeasures: ["jpeg:75", "bits:4", "median:3"]
+"""
 
 
 def run(*arguments: object) -> Result:

@@ -12,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fixative.evaluation import Results
+from fixative.evaluation import CountermeasureEntry, Results
 from fixative.evaluation.aggregate import worst_case
+from fixative.evaluation.bench import Bench
 from fixative.evaluation.curves import MOST_POINTS, loss_curve
 from fixative.evaluation.files import Files
-from fixative.evaluation.goals import aim_of
+from fixative.evaluation.goals import Goals, aim_of
 from fixative.evaluation.rows import Row
 from fixative.evaluation.statistics import Bootstrap
 from fixative.evaluation.subjects import cut
@@ -24,7 +25,7 @@ from fixative.evaluation.visual import DISTS, PSNR, SSIM, Visual
 from fixative.perceptual.distance import LearnedDistance
 from fixative.training.targets import draw_targets
 from tests.engine_parts import drawn_picture
-from tests.evaluation_parts import PICTURES, run_toy
+from tests.evaluation_parts import PICTURES, TOY, protocol, run_toy, toy_tools
 
 Array = Any
 
@@ -226,6 +227,39 @@ def test_windows_are_centred_and_on_cells() -> None:
     assert torch.equal(cut(image, 95), image[..., 0:95, :])
     assert cut(image, None) is not image
     assert torch.equal(cut(image, None), image)
+
+
+def test_windows_of_countermeasures_lie_in_the_protocols() -> None:
+    image = drawn_picture(130, 150)
+    tools = toy_tools()
+    bench = Bench(image, protocol(), tools, Goals(tools.codec, None))  # a window of 48
+    small, large = (CountermeasureEntry("tv", "tv", window=side) for side in (20, 100))
+    whole = CountermeasureEntry("tv", "tv")
+    seen = bench.seen("window")
+    assert seen.shape[-2:] == (48, 48)
+    assert bench.sees_alike(small)
+    assert torch.equal(bench.given(image, small), bench.given(seen, small))
+    assert torch.equal(bench.given(image, small), cut(cut(image, 48), 20))
+    assert torch.equal(bench.given(image, large), cut(image, 100))
+    assert torch.equal(bench.given(image, whole), image)
+    assert not bench.sees_alike(large)
+    assert bench.windows(whole)[-1] == 48
+
+
+def test_a_protection_that_sees_the_window_changes_nothing_else(tmp_path: Path) -> None:
+    text = TOY.replace("name: PGD}", "name: PGD, sees: window}")
+    found = run_toy(tmp_path, text=text, pictures=[PICTURES[1]])
+    assert not found.failures
+    alone = row(found, "picture 1", "PGD", 8.0, "none")
+    assert alone.file is not None
+    assert Image.open(tmp_path / alone.file).size == (48, 48)
+    clean = window((PICTURES[1][0].permute(1, 2, 0).numpy() * 255).round())
+    change = np.abs(levels(tmp_path / alone.file) - clean)
+    assert 0 < change.max() <= 8
+    then = row(found, "picture 1", "PGD", 8.0, "jpeg:75").latent["toy"]
+    goal = latents(pattern(48, 48))
+    after, before = (latents(jpeg(p)) for p in (levels(tmp_path / alone.file), clean))
+    assert then.pull == pytest.approx(pull(after, before, goal), abs=1e-5)
 
 
 def test_long_curves_are_thinned() -> None:

@@ -118,7 +118,7 @@ class PictureRun:
         """What a protection does, measured on its file."""
         before = self._bench.seen(entry.sees)
         method = self._shop.makers.protection(
-            entry, cell.strength, seed=self._seed, on_step=self._attack_steps(cell)
+            entry, cell.strength, seed=self._seed, on_step=self._steps(cell)
         )
         with measured(self._device) as cost:
             image = method.protect(before).image
@@ -177,7 +177,7 @@ class PictureRun:
         method = self._shop.makers.countermeasure(entry, tool, seed=self._seed)
         given = self._bench.given(image, entry)
         with measured(self._device) as cost:
-            purified = method.purify(given, on_step=self._purify_steps(cell))
+            purified = method.purify(given, on_step=self._steps(cell))
         return {
             "image": on_8bit_grid(purified.image),
             "seconds": cost.seconds,
@@ -218,14 +218,8 @@ class PictureRun:
             image, before = cut(image, side), cut(before, side)
         return self._shop.visual.compare(image, before)
 
-    def _attack_steps(self, cell: Cell) -> Callable[[AttackStep], None]:
-        def tell(step: AttackStep) -> None:
-            self._shop.tell(f"{title(cell)}, step {step.step}/{step.steps}")
-
-        return tell
-
-    def _purify_steps(self, cell: Cell) -> Callable[[PurifyStep], None]:
-        def tell(step: PurifyStep) -> None:
+    def _steps(self, cell: Cell) -> Callable[[AttackStep | PurifyStep], None]:
+        def tell(step: AttackStep | PurifyStep) -> None:
             self._shop.tell(f"{title(cell)}, step {step.step}/{step.steps}")
 
         return tell

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -124,10 +123,7 @@ def _load_dists() -> Any:
     """DISTS (Ding et al. 2020) by its authors' package, if nothing has to be downloaded."""
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     if not any(cache.glob("vgg16-*.pth")):
-        raise FixativeError(
-            f"needs VGG16's weights, which are not in {os.path.relpath(cache, Path.home())} of "
-            "the home folder; nothing is downloaded"
-        )
+        raise FixativeError("needs VGG16's weights in torch's cache; nothing is downloaded")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torchvision's of how the package asks

@@ -114,7 +114,8 @@ class Evaluate(io.ComfyNode):
             release_codec(vae)
         path = write_report(found, out)
         view.conclude(found)
-        told = f"{evaluations.headline(found, path)}\n\n{markdown_tables(found)}"
+        headline = evaluations.headline(found, path, output_folder())
+        told = f"{headline}\n\n{markdown_tables(found)}"
         return io.NodeOutput(evaluations.pictures_of(found), told, str(path))
 
 

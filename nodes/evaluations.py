@@ -142,11 +142,12 @@ def pictures_of(found: Results) -> Tensor:
     return from_pil(sheet)
 
 
-def headline(found: Results, path: Path) -> str:
-    """What was measured, and where the report is."""
+def headline(found: Results, path: Path, output: Path) -> str:
+    """What was measured, and where in the output folder the report is."""
     return (
         f"Evaluated: {found.protocol['name']} on {len(found.pictures)} of {found.given} "
-        f"picture(s), {counted(found)}\nreport: {path}"
+        f"picture(s), {counted(found)}\n\nreport, in the output folder: "
+        f"{path.relative_to(output).as_posix()}"
     )
 
 

@@ -40,8 +40,11 @@ resamples: 100
 CELLS = 2 * (3 + 2 + 5)
 
 
-def evaluate_graph(client: ComfyClient, **settings: Any) -> Graph:
-    return platform_graph(client, EVALUATE, **{"custom": PROTOCOL, "count": 2, **settings})
+def evaluate_graph(
+    client: ComfyClient, *, count: int = 2, vae: str = "taesd", **settings: Any
+) -> Graph:
+    asked = {"custom": PROTOCOL, **settings}
+    return platform_graph(client, EVALUATE, vae=vae, count=count, **asked)
 
 
 def report_of(run: Run) -> Path:
@@ -66,7 +69,9 @@ def test_stopped_it_goes_on_and_reports(client: ComfyClient, host: RunningHost) 
     assert any(b"picture 2" in message for message in run.previews)
 
     table = told(run, "table")
-    assert f"{CELLS} cells measured, 0 failed, 0 not run\nreport: {path}" in table
+    assert f"{CELLS} cells measured, 0 failed, 0 not run\n" in table
+    shown = path.relative_to(host.base / "output").as_posix()
+    assert f"report, in the output folder: {shown}\n" in table
     assert "### Protections at their worst" in table
     assert "| three steps |" in table
     assert "the graph's VAE" in table

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tests.browser.platform_examples import PURIFY, TABLE
 from tests.browser.tables import COLUMN, Example, Node, compared, note, sources
 
 ONE_IMAGE = Example(
@@ -234,4 +235,6 @@ EXAMPLES = {
     "step_by_step": STEPS,
     "refine": REFINE,
     "train_on_your_vae": TRAIN,
+    "protect_purify_compare": PURIFY,
+    "table_of_countermeasures": TABLE,
 }

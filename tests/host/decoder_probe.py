@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import weakref
 from typing import Any
 
@@ -29,6 +30,7 @@ def round_trip(gradients: Any, vae: Any, planes: torch.Tensor) -> dict[str, Any]
         "decoder_cached": gradients.gradient_codec(vae, decoder=True) is codec,
         **_beside_the_host(codec, vae, planes),
         **_gradient(gradients, codec, planes),
+        "tiles": [_tile(gradients, vae, free) for free in (0.0, 0.7e9, 1e15)],
     }
     gradients.release_codec(vae)
     del codec
@@ -46,6 +48,17 @@ def _beside_the_host(codec: Any, vae: Any, planes: torch.Tensor) -> dict[str, An
         "decode_spread": float(hosts.std()),
         "decode_shape": list(ours.shape),
     }
+
+
+def _tile(gradients: Any, vae: Any, free: float) -> int:
+    """The tile that is tried where a processor has so many bytes free."""
+    management = importlib.import_module("comfy.model_management")
+    asked = management.get_free_memory
+    management.get_free_memory = lambda *_: free
+    try:
+        return gradients.affordable_tile(vae)
+    finally:
+        management.get_free_memory = asked
 
 
 def _gradient(gradients: Any, codec: Any, planes: torch.Tensor) -> dict[str, Any]:

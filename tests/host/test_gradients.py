@@ -123,6 +123,14 @@ def test_the_copy_with_decoder_is_another_and_given_back(found: dict[str, Any], 
     assert ("has no decoder" in one["encoder_only_says"]) == (name != "wan")
 
 
+@pytest.mark.parametrize(("name", "middle"), [("taesd", 256), ("sd1", 128), ("flux1", 128)])
+def test_tiles_are_as_large_as_the_free_memory_holds(
+    found: dict[str, Any], name: str, middle: int
+) -> None:
+    """0.7 GB hold 256 pixels a side of a tiny VAE with gradients there and back."""
+    assert found[name]["tiles"] == [128, middle, 512]
+
+
 def test_pixel_space_is_refused(found: dict[str, Any]) -> None:
     assert "CodecError: vae: pixel_space" in found["pixel_space"]["error"]
     assert "connect the VAE" in found["pixel_space"]["error"]

@@ -30,6 +30,11 @@ FILES = {
         None,
         "distilled from LPIPS-Alex (BSD-2) on AlexNet (BSD-3)",
     ),
+    "detector.safetensors": (
+        "detector",
+        None,
+        "logistic regression on traces that the embedded codec and the mixture show",
+    ),
     "family_probes.safetensors": (
         "family-probes",
         None,

@@ -17,3 +17,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 def checkout() -> Path:
     """The root of this repository."""
     return CHECKOUT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in the browser come last: its pages take processor time as long as they are open."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -1,4 +1,4 @@
-"""One browser for all tests of this folder, gone when they are done: idle pages cost time, too."""
+"""One browser and one server for all tests of this folder; a page for each of both renderers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.browser.ui import Ui
 from tests.host.server import RunningHost
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def browser() -> Generator[Browser]:
     """A headless Chromium."""
     path = find_chromium()
@@ -25,7 +25,7 @@ def browser() -> Generator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="package", params=[False, True], ids=["classic", "nodes2"])
+@pytest.fixture(scope="session", params=[False, True], ids=["classic", "nodes2"])
 def page_of_renderer(request: Any, browser: Browser, host: RunningHost) -> Generator[Ui]:
     """The front end, opened once for each renderer."""
     ui = Ui(browser, host.address, vue_nodes=request.param)
@@ -41,7 +41,7 @@ def ui(page_of_renderer: Ui) -> Generator[Ui]:
     assert page_of_renderer.errors == []
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def classic_page(browser: Browser, host: RunningHost) -> Generator[Ui]:
     """The front end as it comes, for what does not depend on the renderer."""
     ui = Ui(browser, host.address, vue_nodes=False)

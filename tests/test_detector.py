@@ -148,7 +148,7 @@ class TestTraces:
         self, mixture: Mixture, protected: Tensor
     ) -> None:
         match = MixtureMatch(mixture)
-        assert match(protected) > 5 * SURE_MATCH
+        assert match(protected) > 3 * SURE_MATCH
         assert match(Jpeg(quality=75).purify(protected).image) > SURE_MATCH
         assert match(PICTURE) < SURE_MATCH
         assert match(RandomNoise().protect(PICTURE).image) < SURE_MATCH

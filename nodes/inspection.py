@@ -65,7 +65,9 @@ class Inspect(io.ComfyNode):
 
 def inspection_line(found: Inspection) -> str:
     """One picture: the verdict first."""
-    return f"{found.verdict}: {found.probability:.1%} (score {found.score:+.2f})"
+    percent = 100 * found.probability
+    told = "over 99 %" if percent > 99 else "under 1 %" if percent < 1 else f"{percent:.0f} %"
+    return f"{found.verdict}: {told} (score {found.score:+.2f})"
 
 
 def inspection_text(found: Sequence[Inspection], *, looked_for: str) -> str:

@@ -52,7 +52,7 @@ def _beside_the_host(codec: Any, vae: Any, planes: torch.Tensor) -> dict[str, An
 
 def _tile(gradients: Any, vae: Any, free: float) -> int:
     """The tile that is tried where a processor has so many bytes free."""
-    management = importlib.import_module("comfy.model_management")
+    management: Any = importlib.import_module("comfy.model_management")
     asked = management.get_free_memory
     management.get_free_memory = lambda *_: free
     try:

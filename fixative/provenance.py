@@ -25,7 +25,7 @@ def provenance() -> dict[str, str]:
 
 def checkout_commit() -> str | None:
     """The commit of the checkout we run from, read from its files; None outside of one."""
-    folder = Path(__file__).resolve().parent.parent / ".git"
+    folder = _git_folder(Path(__file__).resolve().parent.parent / ".git")
     head = folder / "HEAD"
     if not head.is_file():
         return None
@@ -33,8 +33,17 @@ def checkout_commit() -> str | None:
     if not text.startswith("ref: "):
         return text
     reference = text.removeprefix("ref: ")
-    loose, packed = folder / reference, folder / "packed-refs"
+    shared = folder / "commondir"  # a worktree keeps only its own HEAD
+    common = folder / shared.read_text("utf-8").strip() if shared.is_file() else folder
+    loose, packed = common / reference, common / "packed-refs"
     if loose.is_file():
         return loose.read_text("utf-8").strip()
     lines = packed.read_text("utf-8").splitlines() if packed.is_file() else []
     return next((line.split()[0] for line in lines if line.endswith(f" {reference}")), None)
+
+
+def _git_folder(path: Path) -> Path:
+    """``.git``, or what it points to: in a worktree it is a file that names a folder."""
+    if not path.is_file():
+        return path
+    return path.parent / path.read_text("utf-8").strip().removeprefix("gitdir: ")

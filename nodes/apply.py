@@ -18,11 +18,13 @@ from .convert import (
     join_alpha,
     map_to_mask,
     mask_to_engine,
+    masked_shares,
     split_alpha,
 )
 from .host.notices import warn
 from .host.progress import Progress, node_id_of, say
 from .inputs import image_input, mask_input
+from .outputs import difference_output, protected_output, report_output
 from .report import report_text, urgent
 from .schema import build, check_choices
 from .sockets import PERTURBATION
@@ -115,7 +117,7 @@ class ApplyPerturbation(io.ComfyNode):
                 ),
                 mask_input(),
             ],
-            outputs=_applied_outputs(),
+            outputs=[protected_output(), difference_output(), report_output()],
             hidden=[io.Hidden.unique_id],
         )
 
@@ -132,35 +134,10 @@ class ApplyPerturbation(io.ComfyNode):
         factors = None if map is None else factors_to_engine(map, pictures)
         masks = None if mask is None else mask_to_engine(mask, pictures)
         done = PerturbationApplied(perturbation, factors).protect(pictures, mask=masks)
-        shares = [1.0] * len(pictures) if masks is None else masks.flatten(1).mean(1).tolist()
+        shares = masked_shares(masks, len(pictures))
         text = report_text(done.reports, shares=shares)
         say(text.split("\n\n")[0], node_id_of(cls))
-        warning = urgent(done.reports, shares)
-        if warning is not None:
-            warn(warning, node_id=node_id_of(cls))
+        warn(urgent(done.reports, shares), node_id=node_id_of(cls))
         return io.NodeOutput(
             join_alpha(done.image, alpha), difference_image(done.perturbation), text
         )
-
-
-def _applied_outputs() -> list[Any]:
-    return [
-        build(
-            io.Image.Output,
-            "protected",
-            display_name="image",
-            tooltip="The protected pictures, on exact 8-bit values. Save them without loss.",
-        ),
-        build(
-            io.Image.Output,
-            "difference",
-            display_name="difference ×10",
-            tooltip="After minus before, ten times amplified: grey is no change.",
-        ),
-        build(
-            io.String.Output,
-            "report",
-            display_name="report",
-            tooltip="What was chosen and measured for each picture, and the same as JSON.",
-        ),
-    ]

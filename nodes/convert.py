@@ -70,6 +70,11 @@ def _one_each(mask: Tensor, images: Tensor, name: str) -> Tensor:
     return resize(planes, height, width).expand(count, -1, -1, -1)
 
 
+def masked_shares(masks: Tensor | None, count: int) -> list[float]:
+    """The part of each of ``count`` pictures that the engine's masks cover, 0 to 1."""
+    return [1.0] * count if masks is None else masks.flatten(1).mean(1).tolist()
+
+
 def factors_to_engine(strength_map: Tensor, images: Tensor, *, name: str = "map") -> Tensor:
     """A host MASK of factors as the engine's, (B, 1, H, W) of the pictures' size.
 

@@ -18,7 +18,14 @@ from fixative.protections.latent_descent import MOST_CONSISTENCY
 from fixative.protections.registry import ProtectionResources, make_protection
 
 from . import methods, mixtures
-from .convert import difference_image, from_pil, join_alpha, mask_to_engine, split_alpha
+from .convert import (
+    difference_image,
+    from_pil,
+    join_alpha,
+    mask_to_engine,
+    masked_shares,
+    split_alpha,
+)
 from .distances import perceptual_distance
 from .host.codecs import family_of
 from .host.folders import mixture_files
@@ -27,6 +34,7 @@ from .host.notices import warn
 from .host.progress import Progress, node_id_of
 from .inputs import image_input, mask_input, seed_input, strength_input
 from .live import PARTS, LiveCurves
+from .outputs import difference_output, protected_output, pull_curve_output
 from .pulls import Asked, PullCurve, PulledPicture, PullMeter, pulled_text
 from .report import urgent, weak_match
 from .schema import build, check_choices
@@ -86,10 +94,9 @@ class IterativeProtection(io.ComfyNode):
                 one_by_one.protect(picture[None], None if masks is None else masks[i : i + 1])
                 for i, picture in progress.each(list(pictures))
             ]
-        shares = [1.0] * len(done) if masks is None else masks.flatten(1).mean(1).tolist()
+        shares = masked_shares(masks, len(done))
         for notice in (weak_match(family_of(vae)), urgent([o.report for o in done], shares)):
-            if notice is not None:
-                warn(notice, node_id=node_id_of(cls))
+            warn(notice, node_id=node_id_of(cls))
         return io.NodeOutput(
             join_alpha(torch.cat([one.protected.image for one in done]), alpha),
             difference_image(torch.cat([one.protected.perturbation for one in done])),
@@ -187,24 +194,9 @@ def _inputs() -> list[Any]:
 
 def _outputs() -> list[Any]:
     return [
-        build(
-            io.Image.Output,
-            "protected",
-            display_name="image",
-            tooltip="The protected pictures, on exact 8-bit values. Save them without loss.",
-        ),
-        build(
-            io.Image.Output,
-            "difference",
-            display_name="difference ×10",
-            tooltip="After minus before, ten times amplified: grey is no change.",
-        ),
-        build(
-            io.Image.Output,
-            "curve",
-            display_name="pull curve",
-            tooltip="The pull of each picture at each step: 0 = no effect, 1 = target reached.",
-        ),
+        protected_output(),
+        difference_output(),
+        pull_curve_output(),
         build(
             io.String.Output,
             "report",

@@ -18,6 +18,7 @@ from .convert import (
     join_alpha,
     map_to_mask,
     mask_to_engine,
+    masked_shares,
     split_alpha,
     to_pil,
 )
@@ -26,6 +27,7 @@ from .host.folders import mixture_files
 from .host.notices import warn
 from .host.progress import Progress, node_id_of
 from .inputs import TARGETS, image_input, mask_input, strength_input, target_input, vae_input
+from .outputs import difference_output, protected_output, report_output
 from .report import picture_line, report_text, urgent, weak_match
 from .schema import build, check_choices
 from .visibility import visibility_map
@@ -88,11 +90,10 @@ class ProtectImage(io.ComfyNode):
         masks = None if mask is None else mask_to_engine(mask, pictures)
         protector = _protector(vae, ProtectSettings(strength, target, strength_map), mixture)
         done = _protect_each(protector, pictures, masks, Progress(len(pictures), node_id_of(cls)))
-        shares = [1.0] * len(done) if masks is None else masks.flatten(1).mean(1).tolist()
+        shares = masked_shares(masks, len(done))
         reports = [one.reports[0] for one in done]
         for notice in (weak_match(family_of(vae)), urgent(reports, shares)):
-            if notice is not None:
-                warn(notice, node_id=node_id_of(cls))
+            warn(notice, node_id=node_id_of(cls))
         return io.NodeOutput(
             join_alpha(torch.cat([one.image for one in done]), alpha),
             map_to_mask(torch.cat([one.strength_map for one in done])),
@@ -157,28 +158,13 @@ def _inputs() -> list[Any]:
 
 def _outputs() -> list[Any]:
     return [
-        build(
-            io.Image.Output,
-            "protected",
-            display_name="image",
-            tooltip="The protected pictures, on exact 8-bit values. Save them without loss.",
-        ),
+        protected_output(),
         build(
             io.Mask.Output,
             "applied_map",
             display_name="strength map",
             tooltip="How strongly each place was pressed, 1 = full strength or more.",
         ),
-        build(
-            io.Image.Output,
-            "difference",
-            display_name="difference ×10",
-            tooltip="After minus before, ten times amplified: grey is no change.",
-        ),
-        build(
-            io.String.Output,
-            "report",
-            display_name="report",
-            tooltip="What was chosen and measured for each picture, and the same as JSON.",
-        ),
+        difference_output(),
+        report_output(),
     ]

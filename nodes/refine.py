@@ -19,6 +19,7 @@ from .host.gradients import borrowed_codec, out_of_memory_errors
 from .host.notices import warn
 from .host.progress import Progress, node_id_of
 from .inputs import image_input, mask_input
+from .outputs import pull_curve_output
 from .report import refinement_text
 from .schema import build
 from .sockets import PERTURBATION
@@ -169,12 +170,7 @@ def _outputs() -> list[Any]:
             display_name="perturbation",
             tooltip="For Apply Perturbation, without map and mask: they are in it already.",
         ),
-        build(
-            io.Image.Output,
-            "curve",
-            display_name="pull curve",
-            tooltip="The pull of each picture at each step: 0 = no effect, 1 = target reached.",
-        ),
+        pull_curve_output(),
         build(
             io.String.Output,
             "report",

@@ -84,8 +84,7 @@ class SaveProtectedImage(io.ComfyNode):
             done.append(saver.save(picture, None if alpha is None else alpha[i], number=i))
             progress.done(i + 1, f"{i + 1}/{len(pictures)}: {done[-1].line()}")
         for text in (saving.lossy_warning(done, output), saving.altered_warning(images)):
-            if text is not None:
-                warn(text, node_id=node_id)
+            warn(text, node_id=node_id)
         return io.NodeOutput("\n".join(str(one.path) for one in done), ui=_shown(done, place))
 
 

@@ -11,6 +11,7 @@ from fixative.mixture import SIDE
 from fixative.protections.base import MAX_STRENGTH
 from fixative.training.starts import AUTO, NOTHING
 
+from .inputs import seed_input
 from .schema import build
 from .sockets import MIXTURE
 
@@ -98,16 +99,8 @@ def _how() -> list[Any]:
             "Largest change of a colour value a step, in "
             "1/255. It rises for a moment, then falls to nothing by the last step.",
         ),
-        build(
-            io.Int.Input,
-            "seed",
-            default=0,
-            min=0,
-            max=2**31 - 1,
-            step=1,
-            control_after_generate=False,  # another seed each run would never resume a training
-            tooltip="Of everything random. The same seed, settings and pictures give the same "
-            "mixture.",
+        seed_input(  # another seed at each run would never resume a training
+            "Of everything random. The same seed, settings and pictures give the same mixture."
         ),
         _int(
             "most_pictures",

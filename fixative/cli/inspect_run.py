@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fixative.batch import check_writable, write_report
 from fixative.batch.plan import find_pictures
 from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
+from fixative.cli.progress import files_progress
 from fixative.detector import Detector, Inspection
 from fixative.errors import FixativeError
 from fixative.mixture import load_mixture
@@ -96,7 +96,7 @@ def _inspect_all(
 ) -> None:
     limits = ReadLimits(megapixels=request.max_megapixels)
     detector = Detector(mixture=load_mixture(request.mixture))
-    with _progress(console) as progress:
+    with files_progress(console, "inspecting") as progress:
         for path in progress.track(pictures, total=len(pictures)):
             try:
                 [inspection] = detector.inspect(read_picture(path, limits=limits).images())
@@ -134,16 +134,3 @@ def _report(findings: Findings) -> dict[str, Any]:
         "meaning": MEANING,
         "provenance": provenance(),
     }
-
-
-def _progress(console: Console) -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
-    return Progress(
-        TextColumn("inspecting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

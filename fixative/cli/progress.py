@@ -1,10 +1,11 @@
-"""Progress of a training: a bar where there is a terminal, lines where there is none."""
+"""Progress bars: drawn where there is a terminal; elsewhere trainings print lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fixative.cli.console import messages, say
@@ -12,6 +13,19 @@ from fixative.cli.console import messages, say
 OnStep = Callable[[int, int, dict[str, float]], None]
 #: How often losses are printed where no progress bar can be drawn.
 LINE_EVERY = 50
+
+
+def files_progress(console: Console, what: str) -> Progress:
+    """A bar over files on a terminal, nothing elsewhere; ``what`` is being done with them."""
+    return Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 @contextmanager

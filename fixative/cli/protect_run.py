@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fixative.batch import (
     EngineChoice,
@@ -23,6 +22,7 @@ from fixative.batch import (
     write_report,
 )
 from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
+from fixative.cli.progress import files_progress
 from fixative.cli.summary import print_summary
 from fixative.pictures import ReadLimits, output_format, read_mask, refuse_existing
 
@@ -108,24 +108,11 @@ def _protect_all(
         check_writable(request.report.parent)
     protector = build_protector(request.engine)
     outcome.engine = describe_engine(request.engine, protector)
-    with _progress(console) as progress:
+    with files_progress(console, "protecting") as progress:
         for result in progress.track(protect_files(tasks, protector, options), total=len(tasks)):
             outcome.results.append(result)
             if result.error:
                 say(console, f"failed: {result.error}")
-
-
-def _progress(console: Console) -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
-    return Progress(
-        TextColumn("protecting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _write_report(request: Request, outcome: Outcome) -> None:

@@ -135,5 +135,41 @@ def strength_map(
         say(results(), f"wrote {out}")
 
 
+@train.command("testbed")
+def mimicry_testbed(
+    images: Images,
+    out: Out,
+    runs: Runs = Path("runs/testbed"),
+    steps: Steps = 6000,
+    crops: Annotated[
+        int, typer.Option("--crops", min=64, help="Crops to encode, a multiple of 64.")
+    ] = 3072,
+    autocast: Annotated[
+        bool, typer.Option("--autocast", help="bfloat16: for CPUs that have it.")
+    ] = False,
+    seed: Seed = 0,
+) -> None:
+    """Train the mimicry test's small diffusion model, in the embedded codec's latent space."""
+    with clear_errors():
+        from fixative.codecs import load_codec  # noqa: PLC0415 - loads torch
+        from fixative.training.testbed import TestbedRecipe, train_testbed  # noqa: PLC0415
+
+        if crops % 64:
+            raise FixativeError(f"--crops: expected a multiple of 64, got {crops}")
+        with training_progress() as (on_step, on_encode):
+            train_testbed(
+                images,
+                load_codec(),
+                out,
+                runs=runs,
+                steps=steps,
+                crops=crops,
+                recipe=TestbedRecipe(autocast=autocast, seed=seed),
+                on_step=on_step,
+                on_encode=on_encode,
+            )
+        say(results(), f"wrote {out}")
+
+
 train.command()(averaging)
 train.command()(remover)

@@ -35,7 +35,7 @@ class CropSampler:
             raise ImageError(f"training pictures: no folder {folder}; give an existing folder")
         self._pictures: dict[str, list[Tensor]] = {}
         for kind, paths in training_pictures(folder).items():
-            self._pictures[kind] = [_load_picture(path, short_side) for path in paths]
+            self._pictures[kind] = [load_picture(path, short_side=short_side) for path in paths]
         self._kinds = sorted(self._pictures)
         if not self._kinds:
             raise ImageError(f"training pictures: none found below {folder}")
@@ -59,19 +59,29 @@ class CropSampler:
         kind = self._kinds[_randint(len(self._kinds), generator)]
         pictures = self._pictures[kind]
         picture = pictures[_randint(len(pictures), generator)]
-        height, width = picture.shape[-2:]
-        scale = 1 + float(torch.rand((), generator=generator))
-        side = min(round(size * scale), height, width)
-        top = _randint(height - side + 1, generator)
-        left = _randint(width - side + 1, generator)
-        crop = picture[None, :, top : top + side, left : left + side].float() / 255
-        if side != size:
-            crop = F.interpolate(crop, (size, size), mode="bilinear", antialias=True)
-        flip = _randint(2, generator) == 1
-        return crop[0].flip(-1) if flip else crop[0]
+        return random_crop(picture, size, generator)
 
 
-def _load_picture(path: Path, short_side: int) -> Tensor:
+def random_crop(picture: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """A square of a picture (3, H, W) uint8 at 1 to 2 times reduced scale, perhaps mirrored.
+
+    Returns:
+        (3, size, size) in [0, 1].
+    """
+    height, width = picture.shape[-2:]
+    scale = 1 + float(torch.rand((), generator=generator))
+    side = min(round(size * scale), height, width)
+    top = _randint(height - side + 1, generator)
+    left = _randint(width - side + 1, generator)
+    crop = picture[None, :, top : top + side, left : left + side].float() / 255
+    if side != size:
+        crop = F.interpolate(crop, (size, size), mode="bilinear", antialias=True)
+    flip = _randint(2, generator) == 1
+    return crop[0].flip(-1) if flip else crop[0]
+
+
+def load_picture(path: Path, *, short_side: int = 640) -> Tensor:
+    """A picture as (3, H, W) uint8; a larger one is shrunk to that short side in pixels."""
     with Image.open(path) as picture:
         rgb = picture.convert("RGB")
     scale = short_side / min(rgb.size)

@@ -177,7 +177,7 @@ def test_the_needed_resources_are_known_before_they_are_loaded() -> None:
 
 
 def test_a_distance_is_found_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fixative.perceptual.distance._is_there", lambda name: False)
+    monkeypatch.setattr("fixative.perceptual.distance.offline", lambda name: False)
     method = make_countermeasure("impress:fast,steps=1", Resources(random_codec()))
     assert isinstance(method, Impress)
     assert method.purify(picture(33, 47)).details[0]["distance"] == "learned"

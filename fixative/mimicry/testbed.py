@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from fixative.codecs.tiny import channels_last
 from fixative.errors import WeightsError
 from fixative.mimicry.denoiser import Condition, Denoiser
 from fixative.mimicry.network import RESOLUTION, build_unet, signal_levels
@@ -133,7 +134,7 @@ def load_testbed(path: Path | None = None) -> Testbed:
         unet.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"testbed: the file does not fit the network: {error}") from error
-    unet.requires_grad_(False).eval()
+    channels_last(unet.requires_grad_(False).eval())
     return Testbed(unet, vocabulary, _described(path or verified_weights(FILE))["recipe"])
 
 

@@ -108,14 +108,14 @@ def load_distance(name: str = BEST, *, device: str | torch.device = "cpu") -> Pe
     known = {each: each for each in (BEST, *DISTANCES)}
     name = choose(known, name, what="perceptual distance")
     if name == BEST:
-        name = next(each for each in DISTANCES if each == "learned" or _is_there(each))
+        name = next(each for each in DISTANCES if each == "learned" or offline(each))
     if name == "learned":
         return LearnedDistance(device=device)
     return LpipsDistance(name.removeprefix("lpips-"), device=device)
 
 
-def _is_there(name: str) -> bool:
-    """Whether LPIPS would load without a download."""
+def offline(name: str) -> bool:
+    """Whether LPIPS (``lpips-alex``, ``lpips-vgg``) would load without a download."""
     net = name.removeprefix("lpips-")
     if os.environ.get(_VARIABLES[net]):
         return True

@@ -51,6 +51,11 @@ class LpipsMap:
         self._lpips = load_lpips(None if backbone is None else Path(backbone)).to(self._device)
         self._heads = [cast(nn.Module, head) for head in self._lpips.lins]
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
     @torch.no_grad()
     def __call__(self, before: Tensor, after: Tensor) -> Tensor:
         """Map how visible the change is, picture by picture as `LearnedMap` does.

@@ -112,15 +112,19 @@ def load_tools(
     """
     sources = tuple(codecs) or protocol.codecs
     loaded = [load_codec(source, device=device) for source in sources]
-    found = _mixture_for(loaded[0], mixture)
+    found = mixture_for(loaded[0], mixture)
     if found is not None:
         loaded[0] = in_learnt_space(loaded[0], found.learnt())
     hashes = {source: file_sha256(path) for source in sources if (path := _file(source))}
     return Tools(tuple(loaded), load_distance(device=device), found, tuple(hashes.items()))
 
 
-def _mixture_for(codec: Codec, path: Path | None) -> Mixture | None:
-    """The mixture asked for; the shipped one, or None where there is none of this family."""
+def mixture_for(codec: Codec, path: Path | None) -> Mixture | None:
+    """The mixture asked for; the shipped one, or None where there is none of this family.
+
+    Raises:
+        MixtureError: the file is none, or is of another family.
+    """
     if path is not None:
         return load_mixture(path, family=codec.family)
     try:

@@ -1,0 +1,126 @@
+"""How close one set of pictures is to another, by their features: plain numbers of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+#: Random halves of the samples for KID's spread.
+HALVES = 100
+#: Smallest spread of a feature, relative to the largest: a constant feature tells nothing.
+LEAST_SPREAD = 1e-3
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number and its standard deviation over random halves of the samples."""
+
+    value: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What makes features comparable: each is measured from a mean in units of a spread.
+
+    Attributes:
+        centre: (D,) means.
+        spread: (D,) standard deviations.
+    """
+
+    centre: Numbers
+    spread: Numbers
+
+    @staticmethod
+    def of(vectors: Numbers) -> Scale:
+        """Of (N, D) vectors."""
+        spread = vectors.std(0)
+        return Scale(vectors.mean(0), np.maximum(spread, LEAST_SPREAD * max(spread.max(), 1e-12)))
+
+    def apply(self, vectors: Numbers) -> Numbers:
+        """(N, D) → (N, D)."""
+        return (vectors - self.centre) / self.spread
+
+
+def kernel(first: Numbers, second: Numbers) -> Numbers:
+    """KID's polynomial kernel (x·y/D + 1)³ (Binkowski et al. 2018); (N, D), (M, D) → (N, M)."""
+    return (first @ second.T / first.shape[1] + 1) ** 3
+
+
+def mmd(first: Numbers, second: Numbers) -> float:
+    """Unbiased squared maximum mean discrepancy (Gretton et al. 2012) under KID's kernel.
+
+    Args:
+        first: (N, D), N of 2 or more.
+        second: (M, D), M of 2 or more.
+    """
+    together = np.concatenate([first, second])
+    return _mmd(kernel(together, together), len(first))
+
+
+def kid(samples: Numbers, originals: Numbers, *, seed: int = 0) -> Spread:
+    """KID of samples (N, D) to originals (M, D), and its spread over random halves of the samples.
+
+    The halves are smaller than the whole, so the spread is on the safe side.
+    """
+    draws = np.random.default_rng(seed)
+    half = max(2, len(samples) // 2)
+    halves = [draws.permutation(len(samples))[:half] for _ in range(HALVES)]
+    values = [mmd(samples[half], originals) for half in halves]
+    return Spread(mmd(samples, originals), float(np.std(values)))
+
+
+def similarities(samples: Numbers, originals: Numbers) -> Numbers:
+    """Cosine of each sample with each original: (N, D), (M, D) → (N, M) in [−1, 1]."""
+    return _unit(samples) @ _unit(originals).T
+
+
+def permutation_test(
+    pairs: Sequence[tuple[Numbers, Numbers]], *, permutations: int = 1000, seed: int = 0
+) -> float:
+    """Probability, under "no difference", of a discrepancy as large as the one seen.
+
+    Permutation test of the sum of the squared MMDs of strata; who belongs to which side is drawn
+    anew within each stratum.
+
+    Args:
+        pairs: (N, D) and (M, D) vectors of each stratum.
+        permutations: how often.
+        seed: of the draws.
+
+    Returns:
+        The p value, 1/(permutations + 1) at least.
+    """
+    kernels = [_pooled(first, second) for first, second in pairs]
+    seen = sum(_mmd(matrix, count) for matrix, count in kernels)
+    draws = np.random.default_rng(seed)
+    as_large = 0
+    for _ in range(permutations):
+        total = 0.0
+        for matrix, count in kernels:
+            order = draws.permutation(len(matrix))
+            total += _mmd(matrix[np.ix_(order, order)], count)
+        as_large += total >= seen
+    return (as_large + 1) / (permutations + 1)
+
+
+def _pooled(first: Numbers, second: Numbers) -> tuple[Numbers, int]:
+    together = np.concatenate([first, second])
+    return kernel(together, together), len(first)
+
+
+def _mmd(matrix: Numbers, count: int) -> float:
+    """Of a kernel matrix of N + M vectors, the first ``count`` of which are one side."""
+    rest = len(matrix) - count
+    one, other = matrix[:count, :count], matrix[count:, count:]
+    within = (one.sum() - np.trace(one)) / (count * (count - 1))
+    beside = (other.sum() - np.trace(other)) / (rest * (rest - 1))
+    return float(within + beside - 2 * matrix[:count, count:].mean())
+
+
+def _unit(vectors: Numbers) -> Numbers:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

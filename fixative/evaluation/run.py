@@ -13,7 +13,7 @@ from fixative.errors import FixativeError
 from fixative.evaluation.aggregate import Aggregator
 from fixative.evaluation.files import Files, original_file
 from fixative.evaluation.goals import Goals
-from fixative.evaluation.journal import PROBE, Journal
+from fixative.evaluation.journal import EVALUATION, PROBE, Journal
 from fixative.evaluation.makers import Makers
 from fixative.evaluation.plan import Cell, nested_order, plan_cells
 from fixative.evaluation.protocol import Protocol
@@ -79,7 +79,7 @@ def evaluate(
     """
     tools = tools or load_tools(protocol)
     choice = choose_subjects(_subjects(pictures), protocol)
-    journal = Journal(out, header(protocol, tools, choice), fresh=fresh)
+    journal = Journal(out, header(protocol, tools, choice), EVALUATION, fresh=fresh)
     plan = plan_cells(protocol, choice.measured)
     _Run(protocol, tools, choice, plan, out, journal, on_progress, stops).work()
     results = summarise(protocol, tools, choice, plan, journal.rows)
@@ -143,7 +143,7 @@ class _Run:
     choice: Choice
     plan: list[list[Cell]]
     out: Path
-    journal: Journal
+    journal: Journal[Row]
     on_progress: OnProgress | None
     stops: tuple[type[BaseException], ...]
 

@@ -50,7 +50,7 @@ class Workshop:
     goals: Goals
     visual: Visual
     files: Files
-    journal: Journal
+    journal: Journal[Row]
     tell: Callable[[str], None]
     stops: tuple[type[BaseException], ...] = ()
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import torch
 
 from fixative.codecs import EMBEDDED, Codec, load_codec
-from fixative.codecs.learnt import in_learnt_space
 from fixative.codecs.load import ENCODER_FILE
 from fixative.countermeasures.registry import Resources
 from fixative.evaluation.tools import mixture_for
@@ -161,8 +160,6 @@ class FileTools:
         codec = load_codec(self.codec, device=denoiser.device)
         require_same_space(denoiser, codec)
         mixture = mixture_for(codec, self.mixture)
-        if mixture is not None:
-            codec = in_learnt_space(codec, mixture.learnt())
         distance = load_distance(device=denoiser.device)
         eyes = load_eyes(codec, device=denoiser.device)
         return MimicryTools(denoiser, codec, distance, eyes, mixture, self._hashes())

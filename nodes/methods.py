@@ -21,6 +21,14 @@ from fixative.registry import Parameter, choose, parse, settings_of, written
 
 #: What a graph has for them: nothing, or a VAE.
 _HAVE = (Need.NOTHING, Need.CODEC)
+_MISSING: Mapping[Need, str] = MappingProxyType(
+    {
+        Need.PAIRS: "learns from pictures before and after, which a graph does not have; Evaluate "
+        "does that, and so does fixative train",
+        Need.DENOISER: "needs a denoiser, which this node does not take; fixative evaluate and "
+        "fixative mimic have one",
+    }
+)
 COUNTERMEASURE_KINDS = tuple(name for name, kind in COUNTERMEASURES.items() if kind.needs in _HAVE)
 WHAT = "countermeasure"
 
@@ -68,10 +76,7 @@ def _check_countermeasure(text: str, *, chained: bool) -> None:
     for spec in specs:
         kind = choose(COUNTERMEASURES, spec.name, what=WHAT)
         if kind.needs not in _HAVE:
-            raise SettingError(
-                f"{spec.name} learns from pictures before and after, which a graph does not have; "
-                "Evaluate does that, and so does fixative train"
-            )
+            raise SettingError(f"{spec.name} {_MISSING[kind.needs]}")
         settings_of(spec, kind.parameters, what=WHAT)
 
 

@@ -30,6 +30,7 @@ from fixative.errors import CodecError, ImageError, SettingError
 from fixative.images import resize
 from fixative.perceptual.distance import LearnedDistance
 from tests.engine_parts import drawn_picture, random_codec
+from tests.toy_denoisers import ToyDenoiser
 
 #: One row a countermeasure; what it does here must change the picture.
 ROWS = {
@@ -43,6 +44,9 @@ ROWS = {
     "adverse": "adverse",
     "roundtrip": "roundtrip",
     "impress": "impress:fast,steps=2",
+    "img2img": "img2img:0.3,steps=2",
+    "diffpure": "diffpure:20",
+    "gridpure": "gridpure:2,t=2",
     "average": "average:4",
     "remover": "remover",
 }
@@ -64,7 +68,7 @@ def resources() -> Resources:
     network = random_remover(1)
     torch.nn.init.normal_(network.exit.weight, 0, 0.5, generator=torch.Generator().manual_seed(2))
     remover = Remover(network.eval().requires_grad_(False))
-    return Resources(random_codec(), LearnedDistance(), shared(), remover)
+    return Resources(random_codec(), LearnedDistance(), shared(), remover, ToyDenoiser())
 
 
 def make(text: str, *, seed: int = 0) -> Countermeasure:
@@ -112,7 +116,17 @@ def test_same_seed_same_bits_and_a_batch_equals_its_singles(text: str) -> None:
     assert torch.equal(both[1:], again.purify(b).image)
 
 
-@pytest.mark.parametrize("text", ["noise:0.05", "crop:0.8", "impress:photoguard,steps=1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "noise:0.05",
+        "crop:0.8",
+        "impress:photoguard,steps=1",
+        "img2img:0.3,steps=2",
+        "diffpure:20",
+        "gridpure:2,t=2",
+    ],
+)
 def test_another_seed_gives_other_bits(text: str) -> None:
     before = picture(33, 47)
     images = [make(text, seed=seed).purify(before).image for seed in (0, 1)]

@@ -25,8 +25,9 @@ from nodes.pulls import PullCurve
 
 
 class TestCountermeasures:
-    def test_all_that_need_no_pairs_are_offered(self) -> None:
-        assert set(COUNTERMEASURES) - set(methods.COUNTERMEASURE_KINDS) == {"average", "remover"}
+    def test_all_that_need_neither_pairs_nor_a_denoiser_are_offered(self) -> None:
+        left = set(COUNTERMEASURES) - set(methods.COUNTERMEASURE_KINDS)
+        assert left == {"average", "remover", "img2img", "diffpure", "gridpure"}
 
     @pytest.mark.parametrize(
         ("given", "written"),
@@ -47,6 +48,7 @@ class TestCountermeasures:
             (("jpeg", "75+noise", ""), "^settings: .*chain"),
             (("jpeg", "", "jpeg:75+nose"), "^chain: .*did you mean noise"),
             (("jpeg", "", "remover"), "^chain: remover learns from pictures"),
+            (("jpeg", "", "jpeg+img2img"), "^chain: img2img needs a denoiser"),
         ],
     )
     def test_what_is_refused(self, given: tuple[str, str, str], said: str) -> None:

@@ -17,11 +17,12 @@ from fixative.protections.noise import RandomNoise
 from fixative.protections.registry import PROTECTIONS, ProtectionResources, make_protection
 from fixative.protector import Protector, ProtectSettings
 from tests.engine_parts import drawn_picture, random_mixture
+from tests.toy_denoisers import ToyDenoiser
 from tests.toy_models import toy_codec
 
 CODEC = toy_codec("sd1")
 MIXTURE = random_mixture()
-RESOURCES = ProtectionResources(CODEC, MIXTURE, LearnedDistance())
+RESOURCES = ProtectionResources(CODEC, MIXTURE, LearnedDistance(), denoiser=ToyDenoiser())
 #: The registry's methods as they are written, with few steps.
 WRITTEN = [
     "mixture:off",
@@ -36,6 +37,9 @@ WRITTEN = [
     "mist:2",
     "mist:2,consistency=30",
     "glaze:2",
+    "advdm:2",
+    "mist-fused:2",
+    "sds:2",
     "noise",
 ]
 Maker = Callable[[float], Protection]

@@ -19,6 +19,7 @@ from fixative.protections.registry import PROTECTIONS, ProtectionResources, make
 from fixative.protector import Protector, ProtectSettings
 from fixative.steps import assign_pictures, target_perturbation
 from tests.engine_parts import drawn_picture, random_mixture
+from tests.toy_denoisers import ToyDenoiser
 from tests.toy_models import toy_codec
 
 CODEC = toy_codec("sd1")
@@ -32,7 +33,7 @@ def mixture() -> Mixture:
 
 @pytest.fixture(scope="module")
 def resources(mixture: Mixture) -> ProtectionResources:
-    return ProtectionResources(CODEC, mixture, LearnedDistance())
+    return ProtectionResources(CODEC, mixture, LearnedDistance(), denoiser=ToyDenoiser())
 
 
 def test_each_says_what_it_is_and_needs(resources: ProtectionResources) -> None:
@@ -65,12 +66,16 @@ def test_every_step_is_told(resources: ProtectionResources) -> None:
         ("photoguard:3,goal=low,consistency=30", {"distance", "inconsistency"}),
         ("mist:3", {"distance"}),
         ("glaze:3", {"distance", "visible"}),
+        ("advdm:3", {"denoising"}),
+        ("mist-fused:3", {"distance", "denoising"}),
+        ("sds:3", {"denoising"}),
     ]:
         told: list[AttackStep] = []
         make_protection(text, resources, on_step=told.append).protect(pictures)
         assert [(t.picture, t.step) for t in told] == [(p, s) for p in (0, 1) for s in (1, 2, 3)]
         assert all(set(t.losses) == names and t.steps == 3 for t in told), text
-        assert told[2].losses["distance"] < told[0].losses["distance"], text
+        if "denoising" not in names:  # which depends on what is drawn in the step, too
+            assert told[2].losses["distance"] < told[0].losses["distance"], text
 
 
 def test_a_step_may_stop_it(resources: ProtectionResources) -> None:

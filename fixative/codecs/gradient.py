@@ -108,13 +108,32 @@ class LatentGradient:
         """The latents alone, by the same rung."""
         return self._run(images, None)[0]
 
-    def _run(self, images: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def pull_back(self, images: Tensor, slope: Tensor) -> Tensor:
+        """∇ₓ ⟨E(x), slope⟩: a slope on the latents brought back to the pictures.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            slope: (B, C, ⌈H/f⌉, ⌈W/f⌉).
+
+        Returns:
+            (B, 3, H, W) on the pictures' device.
+
+        Raises:
+            CodecError: out of memory on the last rung, too.
+        """
+        gradient = self._run(images, slope, linear=True)[1]
+        assert gradient is not None
+        return gradient
+
+    def _run(
+        self, images: Tensor, target: Tensor | None, *, linear: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
         while True:
             self._number = max(self._number, self._first_for(images))
             rung = self._ladder[self._number]
             try:
                 with torch.inference_mode(False), torch.set_grad_enabled(target is not None):
-                    result = self._by(rung, images.detach().clone(), target)
+                    result = self._by(rung, images.detach().clone(), target, linear)
                 self.way = str(rung)
                 return result
             except self._out_of_memory as error:
@@ -122,7 +141,7 @@ class LatentGradient:
             self._step_down(images, told)  # outside, or the error would keep the tensors alive
 
     def _by(
-        self, rung: Rung, images: Tensor, target: Tensor | None
+        self, rung: Rung, images: Tensor, target: Tensor | None, linear: bool
     ) -> tuple[Tensor, Tensor | None]:
         f = self._codec.downscale
         images.requires_grad_(target is not None)
@@ -136,7 +155,7 @@ class LatentGradient:
         with recomputing(blocks):
             left = 0.0
             for tile in tiles(height, width, side=rung.side, halo=rung.halo, downscale=f):
-                left += self._add(tile, padded.detach(), goal, latents, slope)
+                left += self._add(tile, padded.detach(), goal, latents, slope, linear)
         if goal is not None and self._beta:
             self.inconsistency = 4 * left / padded.numel()
         if target is None:
@@ -145,7 +164,13 @@ class LatentGradient:
         return latents, gradient
 
     def _add(
-        self, tile: Tile, padded: Tensor, goal: Tensor | None, latents: Tensor, slope: Tensor
+        self,
+        tile: Tile,
+        padded: Tensor,
+        goal: Tensor | None,
+        latents: Tensor,
+        slope: Tensor,
+        linear: bool,
     ) -> float:
         """Put one tile's latents and gradient where they belong; its round trip's error."""
         piece = padded[(..., *tile.pixels)].clone().requires_grad_(goal is not None)
@@ -154,7 +179,8 @@ class LatentGradient:
         latents[(..., *tile.cells)] = found.detach()
         if goal is None:
             return 0.0
-        loss = (found - goal[(..., *tile.cells)]).square().sum()
+        there = goal[(..., *tile.cells)]
+        loss = (found * there).sum() if linear else (found - there).square().sum()
         left = 0.0
         if self._beta:
             error = self._round_trip_error(tile, piece, whole)

@@ -9,7 +9,10 @@ from fixative.codecs.base import Codec
 from fixative.countermeasures.averaging import Averaging, SharedPerturbations
 from fixative.countermeasures.base import Countermeasure
 from fixative.countermeasures.chain import Chain
+from fixative.countermeasures.diffpure import DiffPure
 from fixative.countermeasures.filters import AdverseCleaner, TvMinimisation
+from fixative.countermeasures.gridpure import GridPure
+from fixative.countermeasures.img2img import Img2Img
 from fixative.countermeasures.impress import Impress
 from fixative.countermeasures.remover import LearnedRemover, Remover
 from fixative.countermeasures.roundtrip import RoundTrip
@@ -22,6 +25,7 @@ from fixative.countermeasures.transforms import (
     Resize,
 )
 from fixative.errors import SettingError
+from fixative.mimicry.denoiser import Denoiser
 from fixative.perceptual.distance import PerceptualDistance, load_distance
 from fixative.registry import Spec, choose, parse, settings_of
 
@@ -40,6 +44,9 @@ COUNTERMEASURES: dict[str, type[Countermeasure]] = {
         AdverseCleaner,
         RoundTrip,
         Impress,
+        Img2Img,
+        DiffPure,
+        GridPure,
         Averaging,
         LearnedRemover,
     )
@@ -47,6 +54,7 @@ COUNTERMEASURES: dict[str, type[Countermeasure]] = {
 #: What to do where a resource is missing.
 MISSING = {
     "codec": "a codec with a decoder (a VAE); give one",
+    "denoiser": "a denoiser (the testbed, or a model); give one",
     "distance": "a perceptual distance; give one",
     "shared": "what pictures of the tool share; learn it with fixative train averaging",
     "remover": "a network trained on pictures of the tool; make one with fixative train remover",
@@ -62,12 +70,14 @@ class Resources:
         distance: for IMPRESS; None takes the best there is offline (``load_distance``).
         shared: for the averaging attack.
         remover: for the learned one.
+        denoiser: of the codec's family.
     """
 
     codec: Codec | None = None
     distance: PerceptualDistance | None = None
     shared: SharedPerturbations | None = None
     remover: Remover | None = None
+    denoiser: Denoiser | None = None
 
 
 def make_countermeasure(

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from fixative.codecs.base import Codec
 from fixative.errors import SettingError
+from fixative.mimicry.denoiser import Denoiser
 from fixative.mixture import Mixture
 from fixative.perceptual import VisibilityMap, load_visibility_map
 from fixative.perceptual.distance import PerceptualDistance
@@ -28,12 +29,14 @@ class ProtectionResources:
         mixture: of the codec's family.
         distance: LPIPS or its stand-in, with gradients.
         visibility: a strength map already loaded; another one that is asked for is loaded.
+        denoiser: of the codec's family, with gradients.
     """
 
     codec: Codec | None = None
     mixture: Mixture | None = None
     distance: PerceptualDistance | None = None
     visibility: VisibilityMap | None = None
+    denoiser: Denoiser | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,15 @@ class Request:
             SettingError: there is none.
         """
         return self._there(self.resources.distance, "a perceptual distance")
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """The denoiser.
+
+        Raises:
+            SettingError: there is none.
+        """
+        return self._there(self.resources.denoiser, "a denoiser (the testbed, or a model)")
 
     def visibility(self, name: str) -> VisibilityMap | None:
         """The strength map of that name: the one given, or a loaded one; None for ``off``."""

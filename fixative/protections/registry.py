@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from fixative.errors import SettingError
-from fixative.protections import ablated, glaze, mist, noise, photoguard, refined, universal
+from fixative.protections import (
+    ablated,
+    advdm,
+    glaze,
+    mist,
+    mist_fused,
+    noise,
+    photoguard,
+    refined,
+    sds,
+    universal,
+)
 from fixative.protections.base import Protection
 from fixative.protections.iterative import OnAttackStep
 from fixative.protections.method import Method, ProtectionResources, Request
@@ -12,7 +23,18 @@ from fixative.registry import choose, parse, settings_of
 __all__ = ["PROTECTIONS", "ProtectionResources", "make_protection"]
 
 WHAT = "protection"
-_HOMES = (ablated, refined, universal, photoguard, mist, glaze, noise)
+_HOMES = (
+    ablated,
+    refined,
+    universal,
+    photoguard,
+    mist,
+    glaze,
+    advdm,
+    mist_fused,
+    sds,
+    noise,
+)
 PROTECTIONS: dict[str, Method] = {home.METHOD.name: home.METHOD for home in _HOMES}
 
 

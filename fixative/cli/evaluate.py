@@ -35,7 +35,21 @@ def evaluate(
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Processor threads; otherwise all.")
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda.")] = "cpu",
+    denoiser: Annotated[
+        str | None,
+        typer.Option(
+            "--denoiser",
+            metavar="testbed|FILE|FOLDER",
+            help="Instead of the protocol's, for the methods that need one.",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            help="Where to compute: cpu, cuda. Otherwise cpu, and a full-size denoiser on cuda.",
+        ),
+    ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print all tables, as Markdown.")
     ] = False,
@@ -53,6 +67,7 @@ def evaluate(
             out=out,
             codecs=tuple(codec or ()),
             mixture=mixture,
+            denoiser=denoiser,
             pictures=pictures,
             threads=threads,
             device=device,

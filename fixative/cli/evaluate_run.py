@@ -42,9 +42,10 @@ class Request:
     out: Path
     codecs: tuple[str, ...]
     mixture: Path | None
+    denoiser: str | None
     pictures: int | None
     threads: int | None
-    device: str
+    device: str | None
     markdown: bool
     fresh: bool
 
@@ -60,7 +61,12 @@ def run(request: Request) -> int:
         torch.set_num_threads(request.threads)
     protocol = _protocol(request)
     subjects = subjects_of_folder(request.images, out=request.out)
-    tools = load_tools(protocol, mixture=request.mixture, device=_device(request.device))
+    tools = load_tools(
+        protocol,
+        mixture=request.mixture,
+        denoiser=request.denoiser,
+        device=_device(request.device),
+    )
     try:
         with _progress() as on_progress:
             found = evaluate(
@@ -87,7 +93,9 @@ def _protocol(request: Request) -> Protocol:
     return protocol
 
 
-def _device(name: str) -> str:
+def _device(name: str | None) -> str | None:
+    if name is None:
+        return None
     try:
         torch.zeros((), device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

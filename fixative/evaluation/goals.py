@@ -16,6 +16,7 @@ from fixative.mixture import Mixture
 from fixative.protections.glaze import GlazeLike
 from fixative.protections.goals import ZERO, mist_pattern, repeated
 from fixative.protections.mist import MistTexture
+from fixative.protections.mist_fused import MistFused
 from fixative.protections.refined import RefinedMixture
 from fixative.protections.registry import PROTECTIONS, WHAT
 from fixative.protections.style import draw_strokes, transfer_style
@@ -30,7 +31,7 @@ PATTERN, STYLE = "pattern", "style"
 #: Those that are decided on 512 copies, whose target is stretched with them.
 STRETCHED = frozenset({Protector.name, Universal.name, RefinedMixture.name})
 #: Those with a target picture of their own.
-_OWN = {MistTexture.name: PATTERN, GlazeLike.name: STYLE}
+_OWN = {MistTexture.name: PATTERN, MistFused.name: PATTERN, GlazeLike.name: STYLE}
 
 
 @dataclass(frozen=True)

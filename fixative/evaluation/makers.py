@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fixative.countermeasures.averaging import SharedPerturbations, load_shared
 from fixative.countermeasures.base import Countermeasure
-from fixative.countermeasures.registry import Resources, make_countermeasure, needed_resources
+from fixative.countermeasures.registry import make_countermeasure, needed_resources
 from fixative.countermeasures.remover import Remover, load_remover
 from fixative.errors import FixativeError, MixtureError, SettingError
 from fixative.evaluation.files import file_name
@@ -78,8 +78,7 @@ class Makers:
         method = choose(PROTECTIONS, parse(entry.method, what=WHAT)[0].name, what=WHAT)
         for need in method.needs:
             if getattr(resources, need) is None:
-                family = self.tools.codec.family
-                raise NotRun(f"needs a {need}, and there is none for codecs of family {family!r}")
+                raise NotRun(f"needs a {need}, and {self._why_missing(need)}")
         try:
             return make_protection(
                 entry.method, resources, strength=strength, seed=seed, on_step=on_step
@@ -98,7 +97,7 @@ class Makers:
         needs = needed_resources(entry.method)
         if "codec" in needs and self.tools.no_decoder:
             raise NotRun(self.tools.no_decoder)
-        resources = Resources(self.tools.codec, self.tools.distance)
+        resources = self.tools.for_countermeasures()
         if SHARED in needs:
             resources = replace(resources, shared=self._shared_of(protection))
         if REMOVER in needs:
@@ -116,6 +115,11 @@ class Makers:
         """The tool that it is tried against first: what it does to clean pictures is that one's."""
         names = entry.against or (self.protocol.protections[0].name,)
         return next(p for p in self.protocol.protections if p.name == names[0])
+
+    def _why_missing(self, need: str) -> str:
+        if need == "denoiser":
+            return "none was given: the testbed, or a model of the codec's family"
+        return f"there is none for codecs of family {self.tools.codec.family!r}"
 
     def _shared_of(self, protection: ProtectionEntry) -> SharedPerturbations:
         if protection.name not in self._shared:

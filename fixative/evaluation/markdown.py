@@ -37,6 +37,7 @@ def origin(found: Results) -> str:
         f"{len(found.pictures)} pictures of {found.given}",
         f"codecs {', '.join(found.codecs)}",
         f"mixture {tools['mixture']['name']}",
+        *([f"denoiser {tools['denoiser']['name']}"] if tools.get("denoiser") else []),
         *missing,
         ", ".join(f"{name} {version}" for name, version in found.provenance.items()),
     ]

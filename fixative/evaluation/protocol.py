@@ -79,6 +79,8 @@ class Protocol:
         description: what it is for.
         codecs: ``embedded`` or files: the first is protected, purified and measured with, the
             others only measure (transfer to models that were not protected against).
+        denoiser: ``testbed`` or a file, for the methods that need one; empty: none, and they are
+            recorded as not run.
         pictures: how many are measured, evenly spread over those given; None for all.
         pairs: how many more are kept apart, for countermeasures that learn from known pairs.
         remover_steps: length of the training of the countermeasure ``remover``.
@@ -96,6 +98,7 @@ class Protocol:
     countermeasures: tuple[CountermeasureEntry, ...] = ()
     description: str = ""
     codecs: tuple[str, ...] = ("embedded",)
+    denoiser: str = ""
     pictures: int | None = None
     pairs: int = 0
     remover_steps: int = 1500
@@ -121,6 +124,15 @@ class Protocol:
             check_countermeasure(entry.method)
             for name in entry.against or ():
                 choose({p.name: p for p in self.protections}, name, what=f"{entry.name}: against")
+
+    @property
+    def needs_denoiser(self) -> bool:
+        """Whether any of its methods needs one."""
+        protections = (parse(entry.method)[0].name for entry in self.protections)
+        links = (spec.name for entry in self.countermeasures for spec in parse(entry.method))
+        return any("denoiser" in PROTECTIONS[name].needs for name in protections) or any(
+            "denoiser" in COUNTERMEASURES[name].resources for name in links
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types only."""

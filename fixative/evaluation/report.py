@@ -111,10 +111,17 @@ def _facts(found: Results) -> list[tuple[str, str]]:
         ("codecs", codecs),
         ("mixture", f"{tools['mixture']['name']}, sha256 {tools['mixture']['sha256']}"),
         ("perceptual distance", tools["distance"]),
+        ("denoiser", _told_denoiser(tools.get("denoiser"))),
         ("sha256 of files", "; ".join(f"{k} {v}" for k, v in tools["sha256"].items()) or "none"),
         ("seed", str(found.protocol["seed"])),
         ("versions", ", ".join(f"{name} {version}" for name, version in found.provenance.items())),
     ]
+
+
+def _told_denoiser(described: dict[str, Any] | None) -> str:
+    if described is None:
+        return "none"
+    return f"{described['name']} ({described['family']}, {described['resolution']} px)"
 
 
 def _problems(found: Results) -> list[tuple[str, int]]:

@@ -66,7 +66,8 @@ def evaluate(
         protocol: what to measure.
         pictures: ``Subject``s, (B, 3, H, W) in [0, 1], or several (1, 3, H, W).
         out: folder; new, empty, or of the same evaluation.
-        tools: codecs, mixture and distance; otherwise those that the protocol names are loaded.
+        tools: codecs, mixture, distance, denoiser; otherwise those that the protocol names are
+            loaded.
         on_progress: told of each cell and step; may raise between cells, to stop.
         fresh: remove what an earlier evaluation left in ``out``.
         stops: exceptions, beside KeyboardInterrupt, that end the run wherever they come from
@@ -98,6 +99,7 @@ def header(protocol: Protocol, tools: Tools, choice: Choice) -> dict[str, Any]:
         "codecs": tools.describe()["codecs"],
         "mixture": tools.describe()["mixture"],
         "perceptual distance": tools.distance.name,
+        "denoiser": tools.describe()["denoiser"],
         "version of Fixative": [code["fixative"], code.get("commit")],
         PROBE: tools.probe(),
     }

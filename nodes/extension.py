@@ -16,6 +16,8 @@ from .host.folders import register_folders
 from .inspection import Inspect
 from .iterative import IterativeProtection
 from .load_mixture import LoadMixture
+from .load_testbed import LoadTestbed
+from .mimicry import LoraMimicryTest
 from .protect import ProtectImage
 from .protection_report import ProtectionReport
 from .purify import Purify
@@ -46,6 +48,8 @@ class FixativeExtension(ComfyExtension):
             Purify,
             Inspect,
             Evaluate,
+            LoadTestbed,
+            LoraMimicryTest,
         ]
 
 

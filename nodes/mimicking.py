@@ -1,0 +1,240 @@
+"""What LoRA Mimicry Test does with pictures and a denoiser; nothing of the host is in here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+import torch
+from torch import Tensor
+
+from fixative.errors import ImageError
+from fixative.images import on_8bit_grid
+from fixative.mimicry.denoiser import Denoiser
+from fixative.mimicry.imitation import Imitation, draw
+from fixative.mimicry.lora import Lora, LoraSettings, train_lora
+from fixative.mimicry.sampling import SampleSettings, sample
+from fixative.mimicry.sets import LEAST, on_canvas, window
+from fixative.mimicry.settings import MimicrySettings, derived_seed
+from fixative.mimicry.tools import MimicryTools
+
+AUTO, ATTENTION, ALL = TARGETS = ("auto", "attention", "all")
+WINDOW, WHOLE = FITS = ("window", "whole")
+CLEAN, PROTECTED, PURIFIED = "clean", "protected", "purified"
+NO_LORA = "no LoRA"
+#: What the host's adapter calls the conditioning ``positive``.
+CAPTION = "positive"
+#: Learning rates that suit the testbed and full-size models.
+TESTBED_RATE, USUAL_RATE = 2e-3, 1e-4
+#: Of the whole set, for seeds.
+SET = "graph"
+#: Previews while a LoRA is trained, and the sampler's steps for each.
+PREVIEWS, PREVIEW_STEPS = 3, 8
+
+#: Told of (arm, what, step, steps, loss or None, a picture (3, R, R) or None); may raise.
+Tell = Callable[[str, str, int, int, float | None, Tensor | None], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The node's widgets.
+
+    Attributes:
+        rank, steps, rate, batch, layers: of the LoRAs; a rate of 0 and ``auto`` as fits the model.
+        seeds: LoRAs of each batch of pictures.
+        seed: of all randomness.
+        samples: pictures drawn of each LoRA.
+        sampling_steps, guidance: of the sampler.
+    """
+
+    rank: int
+    steps: int
+    rate: float
+    batch: int
+    layers: str
+    seeds: int
+    seed: int
+    samples: int
+    sampling_steps: int
+    guidance: float
+
+    def settings(self, *, testbed: bool) -> MimicrySettings:
+        """As the engine has them."""
+        layers = (ALL if testbed else ATTENTION) if self.layers == AUTO else self.layers
+        lora = LoraSettings(
+            rank=self.rank,
+            steps=self.steps,
+            batch=self.batch,
+            rate=self.rate or (TESTBED_RATE if testbed else USUAL_RATE),
+            targets=cast(Literal["attention", "all"], layers),
+        )
+        return MimicrySettings(
+            lora=lora,
+            draw=SampleSettings(self.sampling_steps, self.guidance),
+            samples=self.samples,
+            seeds=self.seeds,
+            seed=self.seed,
+            caption=CAPTION,
+        )
+
+
+@dataclass(frozen=True)
+class Imitator:
+    """One LoRA and what it drew.
+
+    Attributes:
+        arm: the pictures it learnt from.
+        number: of the repetition.
+        lora: itself; None: the model as it is.
+        drawn: its pictures, looked at.
+    """
+
+    arm: str
+    number: int
+    lora: Lora | None
+    drawn: Imitation
+
+
+def fitted(images: Tensor, side: int, fit: str) -> Tensor:
+    """What the model gets to see of (N, 3, H, W): (N, 3, side, side) on the 8-bit grid."""
+    if fit == WHOLE or min(images.shape[-2:]) < side:
+        return torch.cat([on_canvas(image[None], side) for image in images])
+    return on_8bit_grid(window(images, side))
+
+
+def check_batches(batches: Mapping[str, Tensor], *, least: int = LEAST) -> None:
+    """See that the batches are the same pictures, as far as that can be seen.
+
+    Args:
+        batches: (N, 3, H, W) by input, ``clean`` among them.
+        least: how many pictures are needed.
+
+    Raises:
+        ImageError: too few pictures, or other numbers or sizes than the clean ones.
+    """
+    clean = batches[CLEAN]
+    if len(clean) < least:
+        raise ImageError(
+            f"clean: expected {least} pictures or more of one subject or style, got {len(clean)}; "
+            "batch some more"
+        )
+    for name, images in batches.items():
+        if images.shape != clean.shape:
+            (count, _, height, width), (clean_count, _, clean_height, clean_width) = (
+                images.shape,
+                clean.shape,
+            )
+            raise ImageError(
+                f"{name}: expected the {clean_count} pictures of clean, {clean_width} × "
+                f"{clean_height} pixels; got {count}, {width} × {height}"
+            )
+
+
+def kept_key(latents: Tensor, condition: Mapping[str, Tensor], lora: LoraSettings) -> str:
+    """What a finished LoRA is found again by, after a stop."""
+    found = hashlib.sha256(repr(lora).encode())
+    for tensor in (latents, *condition.values()):
+        found.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Where imitators work.
+
+    Attributes:
+        tools: model, codec and features.
+        settings: of LoRAs and samples.
+        tell: told of everything.
+        kept: finished LoRAs by ``kept_key``; more are put in.
+    """
+
+    tools: MimicryTools
+    settings: MimicrySettings
+    tell: Tell
+    kept: MutableMapping[str, Lora]
+
+    def imitators(self, windows: Mapping[str, Tensor]) -> list[Imitator]:
+        """Train on each batch of windows (N, 3, R, R), and draw; without a LoRA first.
+
+        The LoRAs of one repetition differ by their pictures and by nothing else.
+        """
+        latents = {arm: self.encoded(images) for arm, images in windows.items()}
+        originals = windows[CLEAN]
+        found: list[Imitator] = []
+        for number in range(self.settings.seeds):
+            found.append(self._drawn(NO_LORA, number, None, originals))
+            for arm, given in latents.items():
+                lora = self._trained(arm, number, given)
+                found.append(self._drawn(arm, number, lora, originals))
+        return found
+
+    @torch.no_grad()
+    def encoded(self, windows: Tensor) -> Tensor:
+        """Latents (N, C, h, w), on the model's device."""
+        codec, denoiser = self.tools.codec, self.tools.denoiser
+        return torch.cat([codec.encode(image) for image in windows.split(1)]).to(denoiser.device)
+
+    def seen(self, images: Tensor) -> dict[str, Tensor]:
+        """Features (N, D) of pictures (N, 3, R, R), by space."""
+        return self.tools.eyes.vectors(images)
+
+    def _trained(self, arm: str, number: int, latents: Tensor) -> Lora:
+        seed = derived_seed(self.settings.seed, "train", SET, number)
+        asked = replace(self.settings.lora, seed=seed)
+        denoiser = self.tools.denoiser
+        key = kept_key(latents, denoiser.condition([CAPTION]), asked)
+        if key not in self.kept:
+            view = _Previews(self, arm, asked.steps, seed)
+            captions = [CAPTION] * len(latents)
+            self.kept[key] = train_lora(denoiser, latents, captions, asked, on_step=view.step)
+        return self.kept[key]
+
+    def _drawn(self, arm: str, number: int, lora: Lora | None, originals: Tensor) -> Imitator:
+        def tell(what: str, step: int, steps: int) -> None:
+            self.tell(arm, what, step, steps, None, None)
+
+        images = draw(lora, SET, number, self.settings, self.tools, tell)
+        nearness = self.tools.eyes.nearness
+        distances = None if nearness is None else nearness(images, originals)
+        losses = () if lora is None else lora.losses
+        drawn = Imitation(images, self.tools.eyes.vectors(images), distances, losses)
+        self.tell(arm, "drawn", 1, 1, None, images[0])
+        return Imitator(arm, number, lora, drawn)
+
+
+class _Previews:
+    """A picture now and then of what a LoRA draws while it is trained."""
+
+    def __init__(self, studio: Studio, arm: str, steps: int, seed: int) -> None:
+        self._studio, self._arm, self._seed = studio, arm, seed
+        self._due = {round(steps * part / (PREVIEWS + 1)) for part in range(1, PREVIEWS + 1)}
+
+    def step(self, step: int, steps: int, loss: float) -> None:
+        """One more step is done."""
+        picture = self._picture() if step in self._due else None
+        self._studio.tell(self._arm, "training", step, steps, loss, picture)
+
+    @torch.no_grad()
+    def _picture(self) -> Tensor:
+        tools = self._studio.tools
+        denoiser: Denoiser = tools.denoiser
+        side = denoiser.resolution // tools.codec.downscale
+        generator = torch.Generator().manual_seed(self._seed)
+        noise = torch.randn((1, denoiser.latent_channels, side, side), generator=generator)
+        quick = SampleSettings(PREVIEW_STEPS, self._studio.settings.draw.guidance)
+        wanted, empty = (denoiser.condition([caption]) for caption in (CAPTION, ""))
+        latents = sample(denoiser, noise.to(denoiser.device), wanted, empty, quick)
+        return tools.codec.decode(latents)[0].cpu()
+
+
+def rows_of(windows: Mapping[str, Tensor], found: Sequence[Imitator]) -> list[tuple[str, Tensor]]:
+    """The grid: what was learnt from, then what each imitator drew."""
+    rows = [(f"learnt from: {arm}", images) for arm, images in windows.items()]
+    several = len({one.number for one in found}) > 1
+    for one in sorted(found, key=lambda one: one.number):
+        label = f"drawn, {one.arm}" + (f", repetition {one.number + 1}" if several else "")
+        rows.append((label, one.drawn.images))
+    return rows

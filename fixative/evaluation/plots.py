@@ -32,7 +32,7 @@ def trade_off(found: Results, theme: str = LIGHT) -> Image.Image:
     As FastProtect's figure 1b, with the pull in place of FID: left without a countermeasure,
     right what the worst one leaves. Up and to the left is better.
     """
-    with _figure((1200, 560), theme) as figure:
+    with themed_figure((1200, 560), theme) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         _draw_trade_off(left, found, worst=False)
         _draw_trade_off(right, found, worst=True)
@@ -40,7 +40,7 @@ def trade_off(found: Results, theme: str = LIGHT) -> Image.Image:
         right.set_title("worst countermeasure")
         for axes in (left, right):
             axes.set_xlabel(f"{_seen(found)[1]} (lower is seen less)")
-        _legend(figure, left)
+        legend_below(figure, left)
         return as_picture(figure)
 
 
@@ -49,7 +49,7 @@ def survival(found: Results, theme: str = LIGHT) -> Image.Image:
     results = strongest(found)
     names = list(dict.fromkeys(effect.countermeasure for effect in found.effects))
     height = 160 + len(names) * (14 * len(results) + 16)
-    with _figure((1000, min(3000, max(320, height))), theme) as figure:
+    with themed_figure((1000, min(3000, max(320, height))), theme) as figure:
         axes = figure.add_subplot()
         for number, result in enumerate(results):
             _draw_survival(axes, found, result, names, number, len(results))
@@ -57,7 +57,7 @@ def survival(found: Results, theme: str = LIGHT) -> Image.Image:
         axes.set_yticks(range(len(names)), ["no countermeasure" if n == NONE else n for n in names])
         axes.invert_yaxis()
         axes.set(xlabel="pull that is left (higher protects more)", title=_strengths(results))
-        _legend(figure, axes)
+        legend_below(figure, axes)
         return as_picture(figure)
 
 
@@ -67,7 +67,7 @@ def purifier_loss(found: Results, theme: str = LIGHT) -> Image.Image | None:
     names = list(dict.fromkeys(row.countermeasure for row in rows))
     if not rows:
         return None
-    with _figure((1000, 90 + 330 * len(names)), theme) as figure:
+    with themed_figure((1000, 90 + 330 * len(names)), theme) as figure:
         places = figure.subplots(len(names), 1, squeeze=False)[:, 0]
         for axes, name in zip(places, names, strict=True):
             _draw_losses(axes, [row for row in rows if row.countermeasure == name])
@@ -101,7 +101,8 @@ def strongest(found: Results) -> list[ProtectionResult]:
 
 
 @contextmanager
-def _figure(size: tuple[int, int], theme: str) -> Generator[Any]:
+def themed_figure(size: tuple[int, int], theme: str) -> Generator[Any]:
+    """An empty matplotlib Figure of ``size`` pixels in a theme's inks; draw inside the block."""
     ground, ink, grid = _INKS[theme]
     with new_figure(size) as figure:
         from matplotlib import style  # noqa: PLC0415 - takes a second
@@ -112,7 +113,8 @@ def _figure(size: tuple[int, int], theme: str) -> Generator[Any]:
             yield figure
 
 
-def _legend(figure: Any, axes: Any) -> None:
+def legend_below(figure: Any, axes: Any) -> None:
+    """A legend under the axes, of what they show; none where nothing is named."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
@@ -125,7 +127,7 @@ def _draw_trade_off(axes: Any, found: Results, *, worst: bool) -> None:
         if not points:
             continue
         strengths, x, y = zip(*points, strict=True)
-        axes.plot(x, y, label=name, markersize=6, linewidth=1.8, **_style(number))
+        axes.plot(x, y, label=name, markersize=6, linewidth=1.8, **series_style(number))
         for strength, place in zip(strengths, zip(x, y, strict=True), strict=True):
             axes.annotate(
                 f"{strength:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=8
@@ -171,7 +173,7 @@ def _draw_survival(
         markersize=6,
         elinewidth=1.2,
         capsize=2,
-        **{**_style(number), "linestyle": "none"},
+        **{**series_style(number), "linestyle": "none"},
     )
 
 
@@ -185,7 +187,7 @@ def _draw_losses(axes: Any, rows: Sequence[Row]) -> None:
         # One that stopped early stays where it was.
         losses = [np.interp(steps, row.curve[STEP], row.curve[_LOSS]) for row in members]
         lowest = np.minimum.accumulate(np.array(losses), axis=1).mean(0)
-        style = {**_style(number), "marker": None}
+        style = {**series_style(number), "marker": None}
         axes.plot(steps, lowest, label=f"{label} (n = {len(members)})", linewidth=1.8, **style)
 
 
@@ -200,7 +202,7 @@ def _pull(found: Results, result: ProtectionResult, countermeasure: str) -> Esti
     return None if effect is None else effect.pull
 
 
-def _style(number: int) -> dict[str, Any]:
+def series_style(number: int) -> dict[str, Any]:
     """Told apart by colour and by mark."""
     return {
         "color": COLOURS[number % len(COLOURS)],

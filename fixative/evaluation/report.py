@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from importlib import resources
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fixative.errors import FixativeError
+from PIL import Image
+
 from fixative.evaluation.gallery import data_url, gallery
+from fixative.evaluation.page import render_page
 from fixative.evaluation.plots import LIGHT, all_plots
 from fixative.evaluation.protocol import NONE
 from fixative.evaluation.results import Results
 from fixative.evaluation.rows import DONE
-from fixative.evaluation.tables import Entry, all_tables, by_worst, signed
+from fixative.evaluation.tables import all_tables, by_worst, signed
 from fixative.pictures.atomic import atomic_file, write_text
 
-NAME, PLOTS, TEMPLATE = "report.html", "plots", "report.html.j2"
+NAME, PLOTS, TEMPLATE = "report.html", "plots", "evaluation/report.html.j2"
 #: What each plot shows, for those who cannot see it.
 CAPTIONS = {
     "trade-off": (
@@ -50,31 +52,45 @@ def write_report(found: Results, out: Path) -> Path:
         FixativeError: jinja2 or matplotlib is not installed.
         OSError: ``out`` cannot be written to.
     """
+    plots = save_plots(all_plots(found), out)
+    path = out / NAME
+    write_text(path, render(found, out, plots), overwrite=True)
+    return path
+
+
+def save_plots(
+    drawn: Iterable[tuple[str, str, Image.Image]], out: Path
+) -> dict[str, dict[str, str]]:
+    """Write plots (name, theme, picture) below ``out``; data URLs by name and theme."""
     plots: dict[str, dict[str, str]] = {}
-    for name, theme, picture in all_plots(found):
+    for name, theme, picture in drawn:
         buffer = io.BytesIO()
         picture.save(buffer, "PNG", optimize=True)
         file = f"{name}.png" if theme == LIGHT else f"{name}-{theme}.png"
         with atomic_file(out / PLOTS / file, overwrite=True) as temporary:
             temporary.write_bytes(buffer.getvalue())
         plots.setdefault(name, {})[theme] = data_url(buffer.getvalue(), "image/png")
-    path = out / NAME
-    write_text(path, render(found, out, plots), overwrite=True)
-    return path
+    return plots
+
+
+def captioned(
+    plots: dict[str, dict[str, str]], captions: Mapping[str, tuple[str, str]]
+) -> list[dict[str, str]]:
+    """Plots as the page's template shows them; captions are a text and an alternative for it."""
+    return [
+        {**urls, "caption": captions[name][0], "alt": captions[name][1]}
+        for name, urls in plots.items()
+    ]
 
 
 def render(found: Results, out: Path, plots: dict[str, dict[str, str]]) -> str:
     """The HTML; ``plots`` are data URLs by name and theme."""
-    drawn: list[dict[str, str]] = []
-    for name, urls in plots.items():
-        caption, alt = CAPTIONS[name]
-        drawn.append({**urls, "caption": caption, "alt": alt})
-    return _template().render(
+    return render_page(
+        TEMPLATE,
         found=found,
         summary=summary(found),
         tables=all_tables(found),
-        sort_key=_sort_key,
-        plots=drawn,
+        plots=captioned(plots, CAPTIONS),
         exhibits=list(gallery(found, out)),
         problems=_problems(found),
         missing=[measure for measure in found.measures if measure.missing],
@@ -128,21 +144,3 @@ def _problems(found: Results) -> list[tuple[str, int]]:
     """What was not done and why, with how often."""
     counts = Counter(f"{row.status}: {row.note}" for row in found.rows if row.status != DONE)
     return counts.most_common()
-
-
-def _sort_key(entry: Entry) -> str:
-    """What the page's script sorts by; empty goes last."""
-    return "" if entry.value is None else str(entry.value)
-
-
-def _template() -> Any:
-    try:
-        import jinja2  # noqa: PLC0415 - an optional extra, though torch brings it
-    except ImportError as error:
-        raise FixativeError(
-            f"report: needs the package jinja2 ({error}); install it "
-            "(pip install 'fixative[platform]')"
-        ) from error
-    text = (resources.files("fixative.evaluation") / TEMPLATE).read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(text)

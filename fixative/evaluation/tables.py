@@ -153,9 +153,9 @@ def _worst_row(
         estimate(None if worst is None else worst.pull, 2),
         Entry("none does" if name == NONE else name, name),
         estimate(None if alone is None else alone.pull, 2),
-        _plain(None if alone is None else alone.shift, 2),
-        *(_plain(result.visual.get(m.name), _digits(m)) for m in measures),
-        _plain(result.seconds, 1),
+        plain(None if alone is None else alone.shift, 2),
+        *(plain(result.visual.get(m.name), _digits(m)) for m in measures),
+        plain(result.seconds, 1),
         _number(result.peak_mb, 0),
         _largest(result),
         _count(result.used, result.asked),
@@ -165,9 +165,9 @@ def _worst_row(
 def _damage_row(damage: Damage, codec: str, measures: Sequence[Measure]) -> Iterator[Entry]:
     yield Entry(damage.countermeasure, damage.countermeasure, damage.note)
     for measure in measures:
-        yield _plain(damage.visual.get(measure.name), _digits(measure))
-    yield _plain(damage.shift.get(codec), 3)
-    yield _plain(damage.seconds, 2)
+        yield plain(damage.visual.get(measure.name), _digits(measure))
+    yield plain(damage.shift.get(codec), 3)
+    yield plain(damage.seconds, 2)
     yield _number(damage.peak_mb, 0)
     yield _count(damage.used, damage.asked)
 
@@ -200,7 +200,7 @@ def _strength(strength: float) -> Entry:
     return Entry(f"{strength:g}", strength)
 
 
-def _plain(found: Estimate | None, digits: int) -> Entry:
+def plain(found: Estimate | None, digits: int) -> Entry:
     """The value alone; its interval as the remark."""
     if found is None:
         return Entry(DASH)

@@ -13,8 +13,8 @@ from fixative.mimicry.arms import Arm, Role
 from fixative.mimicry.editing import load_edits
 from fixative.mimicry.results import ALL, EditResult
 from fixative.mimicry.rows import MimicryRow, Stage
-from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.sets import PictureSet
+from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.tools import MimicryTools
 from fixative.mimicry.workshop import CLEAN
 
@@ -59,7 +59,9 @@ def edit_results(
     results = [_result(bootstrap, one.name, arm, found) for one in sets for arm in arms]
     if len(sets) > 1:
         for arm in arms:
-            all_of = [each for (_, name), some in found.items() if name == arm.name for each in some]
+            all_of = [
+                each for (_, name), some in found.items() if name == arm.name for each in some
+            ]
             results.append(_result(bootstrap, ALL, arm, {(ALL, arm.name): all_of}))
     return [result for result in results if result.used]
 

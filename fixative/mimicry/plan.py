@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from fixative.mimicry.arms import Role
 from fixative.mimicry.rows import Stage, Task
-from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.sets import PictureSet
+from fixative.mimicry.settings import MimicrySettings
 
 
 def plan_tasks(sets: Sequence[PictureSet], settings: MimicrySettings) -> list[list[Task]]:

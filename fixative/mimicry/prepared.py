@@ -15,8 +15,8 @@ from fixative.countermeasures.registry import make_countermeasure
 from fixative.evaluation.goals import STRETCHED
 from fixative.images import LEVELS, on_8bit_grid, resize
 from fixative.mimicry.arms import Arm
-from fixative.mimicry.settings import MimicrySettings, derived_seed
 from fixative.mimicry.sets import Canvases, window
+from fixative.mimicry.settings import MimicrySettings, derived_seed
 from fixative.mimicry.tools import MimicryTools
 from fixative.pictures.atomic import atomic_file
 from fixative.protections.iterative import AttackStep

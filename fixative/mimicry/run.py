@@ -28,8 +28,8 @@ from fixative.mimicry.edits import edit_measures, edit_results
 from fixative.mimicry.plan import flat, plan_tasks
 from fixative.mimicry.results import SCHEMA, MimicryResults, SetSource
 from fixative.mimicry.rows import MimicryRow, Stage, Task
-from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.sets import PictureSet
+from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.tools import MimicryTools, ToolSource
 from fixative.mimicry.workers import Alone, Crew, pool
 from fixative.mimicry.workshop import CLEAN, EDITS, PICTURES, SAMPLES, Places, Workshop
@@ -69,7 +69,7 @@ def mimic(
     sets: Sequence[PictureSet],
     out: Path,
     source: ToolSource,
-    settings: MimicrySettings = MimicrySettings(),
+    settings: MimicrySettings | None = None,
     *,
     workers: int = 1,
     on_progress: OnProgress | None = None,
@@ -98,6 +98,7 @@ def mimic(
         FixativeError: something cannot be loaded, or a worker died.
         OSError: ``out`` cannot be written to.
     """
+    settings = settings or MimicrySettings()
     tools = source.load()
     journal = Journal(out, header(sets, settings, tools), MIMICRY, fresh=fresh)
     run = _Run(plan_tasks(sets, settings), Places(out), journal, on_progress)

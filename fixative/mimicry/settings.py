@@ -15,6 +15,8 @@ from fixative.mimicry.sampling import SampleSettings
 CANVAS = 512
 #: Steps of a quick run's LoRAs.
 QUICK_STEPS = 40
+#: Of the sampler that imitators draw with.
+DRAW_STEPS, GUIDANCE = 12, 2.0
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class MimicrySettings:
 
     arms: tuple[Arm, ...] = field(default_factory=plan_arms)
     strength: float = 8.0
-    lora: LoraSettings = LoraSettings()
-    draw: SampleSettings = SampleSettings(steps=12, guidance=2.0)
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    draw: SampleSettings = field(default_factory=lambda: SampleSettings(DRAW_STEPS, GUIDANCE))
     samples: int = 8
     seeds: int = 3
     seed: int = 0

@@ -151,7 +151,7 @@ def _begin(
     settings: MimicrySettings, source: ToolSource, out: Path, messages: Any, stop: Any
 ) -> None:
     """Load everything once a process."""
-    global _worker  # noqa: PLW0603 - a worker process has no other place
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     _worker = _Worker(Workshop(settings, source.load(), out), messages, stop)

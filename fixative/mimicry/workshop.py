@@ -24,8 +24,8 @@ from fixative.mimicry.prepared import (
     purified_windows,
 )
 from fixative.mimicry.rows import MimicryRow, Stage, Task
-from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.sets import load_canvases
+from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.tools import MimicryTools
 
 log = logging.getLogger(__name__)
@@ -98,9 +98,7 @@ class Workshop:
             stops: further exceptions that end the run instead of being recorded.
         """
         began = time.perf_counter()
-        start: dict[str, Any] = dict(
-            zip(("stage", "set", "arm", "seed"), task.key, strict=True)
-        )
+        start: dict[str, Any] = dict(zip(("stage", "set", "arm", "seed"), task.key, strict=True))
         try:
             found = self._carried_out(task, tell)
             return MimicryRow(**start, **found, seconds=time.perf_counter() - began)
@@ -138,9 +136,7 @@ class Workshop:
         name, arm = task.pictures.name, task.arm
         given = load_prepared(self.places.pictures(name, arm.pictures))
         originals = load_prepared(self.places.pictures(name, CLEAN)).images
-        done = imitate(
-            arm, name, task.seed, given, originals, self.settings, self.tools, tell
-        )
+        done = imitate(arm, name, task.seed, given, originals, self.settings, self.tools, tell)
         path = self.places.result(task)
         done.save(path, path.with_suffix(".png"))
         return {
@@ -152,9 +148,7 @@ class Workshop:
     def _edits(self, task: Task, tell: Tell) -> dict[str, Any]:
         given = load_prepared(self.places.pictures(task.pictures.name, task.arm.pictures))
         path = self.places.result(task)
-        edits = edit_pictures(
-            task.arm, task.pictures.name, given, self.settings, self.tools, tell
-        )
+        edits = edit_pictures(task.arm, task.pictures.name, given, self.settings, self.tools, tell)
         saved_edits(edits, path, path.with_suffix(".png"), self.tools)
         return {
             "file": self.places.relative(path),

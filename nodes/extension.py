@@ -11,6 +11,7 @@ from .apply import AdaptiveStrength, ApplyPerturbation
 from .assign import AssignMixture, TargetPerturbationNode
 from .compare import Compare
 from .countermeasure import CountermeasureNode
+from .edit import EditTest
 from .evaluate import Evaluate
 from .host.folders import register_folders
 from .inspection import Inspect
@@ -50,6 +51,7 @@ class FixativeExtension(ComfyExtension):
             Evaluate,
             LoadTestbed,
             LoraMimicryTest,
+            EditTest,
         ]
 
 

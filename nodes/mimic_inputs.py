@@ -7,7 +7,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from .mimicking import FITS, TARGETS
+from .mimic_windows import FITS
+from .mimicking import TARGETS
 from .schema import build
 
 MOST_SIDE, SIDE_STEP = 1024, 64

@@ -14,7 +14,8 @@ from fixative.mimicry.measures import Numbers, Scale
 from fixative.mimicry.results import ArmResult
 from fixative.mimicry.settings import MimicrySettings
 
-from .mimicking import CLEAN, NO_LORA, PROTECTED, PURIFIED, SET, Imitator
+from .mimic_windows import CLEAN, PROTECTED, PURIFIED
+from .mimicking import NO_LORA, SET, Imitator
 
 #: The graph's batches as the engine's arms; the names are equal.
 ARMS = {

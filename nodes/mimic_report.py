@@ -15,7 +15,8 @@ from fixative.mimicry.results import ArmResult
 from fixative.mimicry.settings import MimicrySettings
 
 from .mimic_numbers import results_of
-from .mimicking import CLEAN, NO_LORA, PROTECTED, PURIFIED, Imitator
+from .mimic_windows import CLEAN, PROTECTED, PURIFIED
+from .mimicking import NO_LORA, Imitator
 from .training import duration
 
 ANIMAL = "Model: the testbed, a laboratory animal. What it shows is no promise about a large model."

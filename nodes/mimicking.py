@@ -10,19 +10,16 @@ from typing import Literal, cast
 import torch
 from torch import Tensor
 
-from fixative.errors import ImageError
-from fixative.images import on_8bit_grid
 from fixative.mimicry.denoiser import Denoiser
 from fixative.mimicry.imitation import Imitation, draw
 from fixative.mimicry.lora import Lora, LoraSettings, train_lora
 from fixative.mimicry.sampling import SampleSettings, sample
-from fixative.mimicry.sets import LEAST, on_canvas, window
 from fixative.mimicry.settings import MimicrySettings, derived_seed
 from fixative.mimicry.tools import MimicryTools
 
+from .mimic_windows import CLEAN
+
 AUTO, ATTENTION, ALL = TARGETS = ("auto", "attention", "all")
-WINDOW, WHOLE = FITS = ("window", "whole")
-CLEAN, PROTECTED, PURIFIED = "clean", "protected", "purified"
 NO_LORA = "no LoRA"
 #: What the host's adapter calls the conditioning ``positive``.
 CAPTION = "positive"
@@ -95,41 +92,6 @@ class Imitator:
     number: int
     lora: Lora | None
     drawn: Imitation
-
-
-def fitted(images: Tensor, side: int, fit: str) -> Tensor:
-    """What the model gets to see of (N, 3, H, W): (N, 3, side, side) on the 8-bit grid."""
-    if fit == WHOLE or min(images.shape[-2:]) < side:
-        return torch.cat([on_canvas(image[None], side) for image in images])
-    return on_8bit_grid(window(images, side))
-
-
-def check_batches(batches: Mapping[str, Tensor], *, least: int = LEAST) -> None:
-    """See that the batches are the same pictures, as far as that can be seen.
-
-    Args:
-        batches: (N, 3, H, W) by input, ``clean`` among them.
-        least: how many pictures are needed.
-
-    Raises:
-        ImageError: too few pictures, or other numbers or sizes than the clean ones.
-    """
-    clean = batches[CLEAN]
-    if len(clean) < least:
-        raise ImageError(
-            f"clean: expected {least} pictures or more of one subject or style, got {len(clean)}; "
-            "batch some more"
-        )
-    for name, images in batches.items():
-        if images.shape != clean.shape:
-            (count, _, height, width), (clean_count, _, clean_height, clean_width) = (
-                images.shape,
-                clean.shape,
-            )
-            raise ImageError(
-                f"{name}: expected the {clean_count} pictures of clean, {clean_width} × "
-                f"{clean_height} pixels; got {count}, {width} × {height}"
-            )
 
 
 def kept_key(latents: Tensor, condition: Mapping[str, Tensor], lora: LoraSettings) -> str:

@@ -15,7 +15,7 @@ from fixative.mimicry.lora import Lora
 from fixative.mimicry.tools import MimicryTools
 
 from . import mimic_inputs as inputs
-from .convert import from_pil, split_alpha
+from .convert import from_pil
 from .distances import perceptual_distance
 from .grids import labelled_rows
 from .host.denoisers import Asked, borrowed_denoiser, side_of_model
@@ -28,19 +28,8 @@ from .live import PARTS
 from .loras import lora_model
 from .mimic_report import Story, memory_error, mimicry_text
 from .mimic_view import MimicView, loss_picture
-from .mimicking import (
-    CLEAN,
-    FITS,
-    PROTECTED,
-    PURIFIED,
-    TARGETS,
-    Imitator,
-    Studio,
-    Wanted,
-    check_batches,
-    fitted,
-    rows_of,
-)
+from .mimic_windows import CLEAN, FITS, PROTECTED, PURIFIED, batches_of, fitted_batches
+from .mimicking import TARGETS, Imitator, Studio, Wanted, rows_of
 from .schema import build, check_choices
 
 #: Finished LoRAs of a run that was stopped, by the model's network: the next run goes on.
@@ -98,7 +87,8 @@ class LoraMimicryTest(io.ComfyNode):
     ) -> Any:
         """Train imitator by imitator; a stop keeps the finished ones for the next run."""
         asked = Asked(model, positive, negative, side)
-        windows = _windows(asked, fit, clean, protected, purified)
+        batches = batches_of(clean, protected, purified)
+        windows = fitted_batches(batches, side_of_model(asked), fit)
         wanted = Wanted(
             rank=rank,
             steps=steps,
@@ -120,17 +110,6 @@ class LoraMimicryTest(io.ComfyNode):
             raise memory_error() from error
         _kept.pop(model.model, None)
         return _output(story, windows, time.monotonic() - start)
-
-
-def _windows(
-    asked: Asked, fit: str, clean: Tensor, protected: Tensor, purified: Tensor | None
-) -> dict[str, Tensor]:
-    given = {CLEAN: clean, PROTECTED: protected}
-    given |= {} if purified is None else {PURIFIED: purified}
-    batches = {name: split_alpha(images, name=name)[0] for name, images in given.items()}
-    check_batches(batches)
-    side = side_of_model(asked)
-    return {name: fitted(images, side, fit) for name, images in batches.items()}
 
 
 def _carried_out(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
 import comfy.sd
@@ -34,6 +35,11 @@ class TestbedConfig(comfy.supported_models.SD15):
         "num_heads": UNET["attention_head_dim"],
         "num_head_channels": -1,
     }
+
+    def model_type(self, state_dict: dict[str, Tensor], prefix: str = "") -> Any:
+        """Velocity, unlike Stable Diffusion 1."""
+        del state_dict, prefix
+        return comfy.model_base.ModelType.V_PREDICTION
 
 
 def load_testbed_model(path: Path | None = None) -> tuple[Any, Vocabulary]:

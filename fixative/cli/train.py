@@ -144,6 +144,9 @@ def mimicry_testbed(
     crops: Annotated[
         int, typer.Option("--crops", min=64, help="Crops to encode, a multiple of 64.")
     ] = 3072,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="A testbed's file to go on from.")
+    ] = None,
     autocast: Annotated[
         bool, typer.Option("--autocast", help="bfloat16: for CPUs that have it.")
     ] = False,
@@ -165,6 +168,7 @@ def mimicry_testbed(
                 steps=steps,
                 crops=crops,
                 recipe=TestbedRecipe(autocast=autocast, seed=seed),
+                start=start,
                 on_step=on_step,
                 on_encode=on_encode,
             )

@@ -1,4 +1,9 @@
-"""The testbed's network: a UNet of Stable Diffusion 1's design, a hundredth of its size."""
+"""The testbed's network: a UNet of Stable Diffusion 1's design, a hundredth of its size.
+
+Unlike Stable Diffusion 1 it predicts the velocity a·noise − b·latents (Salimans & Ho 2022). Where
+nearly all is noise, a network that predicts noise need only pass it on, and in a training as short
+as this one it never learns what pictures look like as a whole.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +42,7 @@ SCHEDULE: dict[str, Any] = {
 
 
 def build_unet() -> nn.Module:
-    """An untrained network: (B, 4, h, w) latents, (B,) times and (B, T, 64) words to (B, 4, h, w).
+    """An untrained network: (B, 4, h, w) latents, (B,) times and (B, T, 64) words to velocities.
 
     Raises:
         FixativeError: diffusers is not installed.

@@ -36,7 +36,7 @@ class Testbed:
     """The trained network, its words and how it was trained.
 
     Attributes:
-        unet: (B, 4, h, w) latents, (B,) times and (B, 3, 64) words to (B, 4, h, w) noise.
+        unet: (B, 4, h, w) latents, (B,) times and (B, 3, 64) words to (B, 4, h, w) velocity.
         vocabulary: its words.
         recipe: JSON types only.
     """
@@ -86,7 +86,10 @@ class TestbedDenoiser(Denoiser):
             condition["words"],
         ).sample
         signal, level = (each[:, None, None, None] for each in self.scales(times))
-        return (noisy - level * found) / signal
+        return signal * noisy - level * found
+
+    def loss_weight(self, times: Tensor) -> Tensor:
+        return 1 / self.scales(times)[1].square()
 
     def _steps(self, times: Tensor) -> Tensor:
         """Times (B,) in [0, 1] as the network counts them, 0 to 999."""
@@ -115,7 +118,7 @@ def read_testbed(path: Path | None = None) -> tuple[dict[str, torch.Tensor], Voc
         WeightsError: no testbed, or a damaged one.
     """
     path = path or verified_weights(FILE)
-    described = _described(path)
+    described = describe(path)
     tensors = {key: value.float() for key, value in load_tensors(path).items()}
     vocabulary = Vocabulary(tuple(described["words"]), tensors.pop(WORDS))
     return {key.removeprefix(NETWORK): value for key, value in tensors.items()}, vocabulary
@@ -135,10 +138,15 @@ def load_testbed(path: Path | None = None) -> Testbed:
     except RuntimeError as error:
         raise WeightsError(f"testbed: the file does not fit the network: {error}") from error
     channels_last(unet.requires_grad_(False).eval())
-    return Testbed(unet, vocabulary, _described(path or verified_weights(FILE))["recipe"])
+    return Testbed(unet, vocabulary, describe(path or verified_weights(FILE))["recipe"])
 
 
-def _described(path: Path) -> dict[str, Any]:
+def describe(path: Path) -> dict[str, Any]:
+    """What a testbed's file says of itself: format, words and recipe.
+
+    Raises:
+        WeightsError: it is not one.
+    """
     described: dict[str, Any] = json.loads(read_metadata(path).get("fixative", "{}"))
     if described.get("format") != FORMAT:
         raise WeightsError(

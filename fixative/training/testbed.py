@@ -1,7 +1,7 @@
 """Train the mimicry testbed: a small latent diffusion model with a small vocabulary.
 
-The noise is predicted (Ho et al. 2020) on the levels of Stable Diffusion 1, with the loss weighted
-by min-SNR-γ (Hang et al. 2023); what is kept is the moving average of the weights.
+The velocity is predicted (Salimans & Ho 2022) on the levels of Stable Diffusion 1; what is kept is
+the moving average of the weights.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fixative.codecs import Codec
 from fixative.codecs.tiny import channels_last
 from fixative.mimicry.network import CONTEXT, build_unet, signal_levels
-from fixative.mimicry.testbed import save_testbed
+from fixative.mimicry.testbed import describe, read_testbed, save_testbed
 from fixative.mimicry.vocabulary import NEW_WORDS, NOTHING, Vocabulary
 from fixative.provenance import provenance
 from fixative.training.crops import step_generator
@@ -42,7 +42,6 @@ class TestbedRecipe:
         rate: AdamW's learning rate after warm-up.
         no_caption: share of latents whose caption is empty, for classifier-free guidance.
         no_instance: share whose caption does not say which one it is.
-        snr_limit: γ of min-SNR-γ.
         average: how much of the moving average a step keeps, once it has warmed up.
         autocast: run the networks in bfloat16; slow on CPUs without it (avx512_bf16).
         seed: of weights, batches and noise.
@@ -54,8 +53,7 @@ class TestbedRecipe:
     rate: float = 6e-4
     no_caption: float = 0.1
     no_instance: float = 0.2
-    snr_limit: float = 5.0
-    average: float = 0.999
+    average: float = 0.998
     autocast: bool = False
     seed: int = 0
 
@@ -66,17 +64,25 @@ class TestbedTraining:
     Args:
         data: latents and captions.
         recipe: settings.
+        start: network to go on from, as ``read_testbed`` gives it; None: from nothing.
     """
 
     __test__ = False
 
-    def __init__(self, data: LatentSet, recipe: TestbedRecipe) -> None:
+    def __init__(
+        self,
+        data: LatentSet,
+        recipe: TestbedRecipe,
+        start: tuple[dict[str, Tensor], Vocabulary] | None = None,
+    ) -> None:
         self.recipe, self._data = recipe, data
         words = (*data.words(), *NEW_WORDS)
         torch.manual_seed(recipe.seed)
         self._model = nn.ModuleDict(
             {"unet": channels_last(build_unet()), "words": nn.Embedding(len(words), CONTEXT)}
         )
+        if start is not None:
+            self._begin_with(*start, words)
         self._averaged = copy.deepcopy(self._model).requires_grad_(False)
         self._rows = Vocabulary(words, torch.zeros(len(words), CONTEXT)).indices(data.captions)
         self._words, self._nothing = words, words.index(NOTHING)
@@ -109,11 +115,10 @@ class TestbedTraining:
             found = self._model["unet"](
                 noisy.contiguous(memory_format=torch.channels_last), times, context
             ).sample
-        errors = (found.float() - noise).square().mean((1, 2, 3))
-        ratio = (signal / (1 - signal)).flatten()
-        loss = (errors * ratio.clamp(max=self.recipe.snr_limit) / ratio).mean()
+        velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
+        loss = (found.float() - velocity).square().mean()
         self._update(loss, step, progress)
-        return {"loss": loss.item(), "noise": errors.mean().item()}
+        return {"loss": loss.item()}
 
     def state(self) -> dict[str, Any]:
         return {
@@ -129,6 +134,17 @@ class TestbedTraining:
         self._model.load_state_dict(state["model"])
         self._averaged.load_state_dict(state["averaged"])
         self._adam.load_state_dict(state["adam"])
+
+    def _begin_with(
+        self, network: dict[str, Tensor], vocabulary: Vocabulary, words: tuple[str, ...]
+    ) -> None:
+        self._model["unet"].load_state_dict(network)
+        known = [word for word in words if word in vocabulary.words]
+        vectors = vocabulary.vectors[[vocabulary.words.index(word) for word in known]]
+        embedding = self._model["words"]
+        assert isinstance(embedding, nn.Embedding)
+        with torch.no_grad():
+            embedding.weight[[words.index(word) for word in known]] = vectors
 
     def _made_of(self) -> dict[str, Any]:
         return {"words": list(self._words), "recipe": asdict(self.recipe)}
@@ -166,6 +182,7 @@ def train_testbed(
     steps: int = 6000,
     crops: int = 4096,
     recipe: TestbedRecipe | None = None,
+    start: Path | None = None,
     on_step: ProgressCallback | None = None,
     on_encode: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -179,6 +196,7 @@ def train_testbed(
         steps: length of the training.
         crops: how many crops to encode, a multiple of 64.
         recipe: settings.
+        start: a testbed's file to go on from; None: from nothing.
         on_step: told (step, steps, losses).
         on_encode: told (shards encoded, shards).
 
@@ -195,13 +213,14 @@ def train_testbed(
         autocast=recipe.autocast,
         on_shard=on_encode,
     )
-    training = TestbedTraining(data, recipe)
+    training = TestbedTraining(data, recipe, None if start is None else read_testbed(start))
     run_training(training, LoopSettings(steps, runs / "testbed.pt"), on_step)
     facts = {
         "kind": "testbed",
         "codec": codec.name,
         "steps": steps,
         "crops": crops,
+        "start": None if start is None else describe(start)["recipe"],
         **asdict(recipe),
         **provenance(),
     }

@@ -10,6 +10,7 @@ import fixative
 from fixative.cli.compare import compare
 from fixative.cli.evaluate import evaluate
 from fixative.cli.inspect import inspect
+from fixative.cli.mimic import mimic
 from fixative.cli.protect import protect
 from fixative.cli.train import train
 
@@ -23,6 +24,7 @@ app.command()(protect)
 app.command()(compare)
 app.command()(evaluate)
 app.command()(inspect)
+app.command()(mimic)
 app.add_typer(train, name="train")
 
 

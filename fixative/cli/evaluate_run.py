@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
+from fixative.cli.progress import tasks_progress
 from fixative.errors import SettingError
 from fixative.evaluation import (
     Protocol,
@@ -23,14 +21,7 @@ from fixative.evaluation import (
 from fixative.evaluation.markdown import markdown_tables, worst_table
 from fixative.evaluation.report import write_report
 from fixative.evaluation.rows import FAILED
-from fixative.evaluation.run import OnProgress
-from fixative.evaluation.run import Progress as Step
 from fixative.pictures.naming import shown
-
-#: Of what is being done, so many characters fit beside the bar.
-_WIDTH = 64
-#: How often a line is printed where no progress bar can be drawn, in cells.
-_LINE_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ def run(request: Request) -> int:
         device=_device(request.device),
     )
     try:
-        with _progress() as on_progress:
+        with tasks_progress("evaluating") as on_progress:
             found = evaluate(
                 protocol,
                 subjects,
@@ -115,30 +106,3 @@ def _conclude(found: Results, report: Path, *, markdown: bool) -> int:
     parts = [f"{len(found.rows)} cells", f"{len(failures)} failed", f"{skipped} not run"]
     say(console, f"{', '.join(parts)}; report: {shown(report)}")
     return BAD_INPUT if failures else 0
-
-
-@contextmanager
-def _progress() -> Generator[OnProgress]:
-    """A bar on a terminal; elsewhere a line now and then."""
-    console = messages()
-    columns = (
-        TextColumn("evaluating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=None)
-
-        def on_progress(step: Step) -> None:
-            doing = shown(step.doing)[:_WIDTH]
-            bar.update(task, completed=step.done, total=step.total, description=doing)
-            if step.row is not None and step.row.status == FAILED:
-                say(console, f"failed: {step.doing}: {step.row.note}")
-            elif step.row is not None and not console.is_terminal and not step.done % _LINE_EVERY:
-                say(console, f"{step.done}/{step.total} {step.doing}")
-
-        yield on_progress

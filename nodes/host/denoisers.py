@@ -139,9 +139,7 @@ class HostDenoiser(Denoiser):
 
 @contextmanager
 def borrowed_denoiser(asked: Asked) -> Generator[Denoiser, None, None]:
-    """A denoiser on a private copy of the graph's model, which is gone when the block ends.
-
-    Use it, and all that is made with it, inside the block: gradients are allowed there.
+    """A denoiser on a private copy of the graph's model, gone when the block ends; use it inside.
 
     Raises:
         SettingError: a model of no latent space that pictures can be trained in.
@@ -170,7 +168,8 @@ def family_of_model(model: Any) -> str:
     base = model.model
     family = FAMILIES.get(type(base.latent_format))
     sampling = comfy.model_sampling
-    known = isinstance(base.model_sampling, sampling.EPS | sampling.CONST)
+    own = model.get_model_object("model_sampling")  # with what a node has put in its place
+    known = isinstance(own, sampling.EPS | sampling.CONST)
     if family is None or not known or getattr(base, "concat_keys", ()):
         kind = type(base.model_config).__name__
         raise SettingError(

@@ -13,6 +13,7 @@ from fixative.errors import FixativeError
 from fixative.evaluation.statistics import Estimate
 from fixative.mimicry.results import ArmResult
 from fixative.mimicry.settings import MimicrySettings
+from fixative.mimicry.verdict import SIGNIFICANT
 
 from .mimic_numbers import results_of
 from .mimic_windows import CLEAN, PROTECTED, PURIFIED
@@ -93,11 +94,12 @@ def percent(share: Estimate) -> str:
 
 def _verdict(results: Sequence[ArmResult]) -> list[str]:
     by_arm = {result.arm: result for result in results}
-    protected = by_arm[PROTECTED].weaker
-    if protected is None:
+    protected, chance = by_arm[PROTECTED].weaker, _chance(by_arm[CLEAN])
+    if protected is None or chance > SIGNIFICANT:
         return [
-            "No verdict: the LoRA of the clean pictures imitates them no better than no LoRA does. "
-            "Train for more steps, or with more pictures."
+            "No verdict: what the LoRA of the clean pictures draws cannot be told from what the "
+            f"model draws without it (p = {chance:.3f}). Train for more steps, with more pictures, "
+            "or draw more samples."
         ]
     lines = [f"Protected, the imitation is {_faithful(protected)}."]
     purified = by_arm[PURIFIED].weaker if PURIFIED in by_arm else None
@@ -106,6 +108,11 @@ def _verdict(results: Sequence[ArmResult]) -> list[str]:
     if protected.n < 2:
         lines.append("One repetition tells nothing about chance: set repetitions to 3 or more.")
     return lines
+
+
+def _chance(clean: ArmResult) -> float:
+    """That the clean LoRA's pictures and the model's own differ so much by accident."""
+    return 1.0 if clean.main is None or clean.main.p_none is None else clean.main.p_none
 
 
 def _faithful(weaker: Estimate) -> str:

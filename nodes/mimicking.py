@@ -186,7 +186,8 @@ class _Previews:
         side = denoiser.resolution // tools.codec.downscale
         generator = torch.Generator().manual_seed(self._seed)
         noise = torch.randn((1, denoiser.latent_channels, side, side), generator=generator)
-        quick = SampleSettings(PREVIEW_STEPS, self._studio.settings.draw.guidance)
+        drawn = self._studio.settings.draw
+        quick = SampleSettings(min(PREVIEW_STEPS, drawn.steps), drawn.guidance)
         wanted, empty = (denoiser.condition([caption]) for caption in (CAPTION, ""))
         latents = sample(denoiser, noise.to(denoiser.device), wanted, empty, quick)
         return tools.codec.decode(latents)[0].cpu()

@@ -169,7 +169,7 @@ def _inputs() -> list[Any]:
             "intervals in the report mean much; the time grows with it.",
         ),
         seed_input("Of everything random. The same seed gives the same result on a processor."),
-        inputs.number("samples", 4, 2, 16, "Pictures drawn by each LoRA, to look at and measure."),
+        inputs.number("samples", 6, 2, 16, "Pictures drawn by each LoRA, to look at and measure."),
         *inputs.drawing(steps=12, guidance=2.0),
         *inputs.fitting(),
         *inputs.optional("The empty text, for guidance. Without one there is no guidance."),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from fixative.mimicry.features import Eyes
 from fixative.mimicry.imitation import Imitation
 from fixative.mimicry.lora import Lora, LoraSettings
 from fixative.mimicry.settings import EditSettings
+from fixative.mimicry.testbed import read_testbed
 from fixative.mimicry.tools import MimicryTools
 from fixative.perceptual.distance import LearnedDistance
 from nodes.convert import join_alpha
@@ -307,6 +310,14 @@ class TestEdit:
         assert text.startswith("Protecting changes an edit by ")
         assert "purified, 0 % are left" in text
         assert {one["arm"] for one in json.loads(facts)["arms"]} == set(by_arm) - {CLEAN}
+
+
+def test_the_help_page_names_words_that_the_testbed_knows(checkout: Path) -> None:
+    page = (checkout / "js" / "docs" / "FixativeLoadTestbed.md").read_text("utf-8")
+    [told] = re.findall(r"^Kinds: (.*?)^An unknown|^Kinds: (.*?)\n\n", page, re.M | re.S)
+    named = {word for part in re.findall(r"\*([^*]+)\*", "".join(told)) for word in part.split()}
+    assert len(named) > 20
+    assert named <= set(read_testbed()[1].words)
 
 
 def test_alpha_of_a_host_is_no_trouble() -> None:

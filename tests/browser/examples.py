@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tests.browser.mimicry_examples import EDIT, HOST, MIMIC
 from tests.browser.platform_examples import PURIFY, TABLE
 from tests.browser.tables import COLUMN, Example, Node, compared, note, sources
 
@@ -237,4 +238,7 @@ EXAMPLES = {
     "train_on_your_vae": TRAIN,
     "protect_purify_compare": PURIFY,
     "table_of_countermeasures": TABLE,
+    "protect_mimic_compare": MIMIC,
+    "edit_a_protected_picture": EDIT,
+    "mimic_with_the_host_s_trainer": HOST,
 }

@@ -66,7 +66,7 @@ def test_the_permutation_test_finds_a_difference_and_no_other() -> None:
     same = permutation_test([(drawn(10), drawn(10, seed=1))], permutations=200)
     other = permutation_test([(drawn(10), drawn(10, centre=2, seed=2))], permutations=200)
     assert same > 0.1
-    assert other == pytest.approx(1 / 201)
+    assert 1 / 201 <= other < 0.02
     # Two strata, each alone too small to be sure of.
     pairs = [(drawn(4, seed=s), drawn(4, centre=2, seed=s + 10)) for s in range(4)]
     assert permutation_test(pairs, permutations=200) < 0.02
@@ -164,9 +164,8 @@ def test_imitation_lies_between_no_lora_and_clean() -> None:
     assert (mixture.main.p_clean or 1) < 0.05 < (control.main.p_clean or 0)
     assert mixture.main.distance.value == pytest.approx(100, rel=0.1), "twice the way back"
     assert (found["a", "clean"].main or mixture.main).p_none == pytest.approx(1 / 201)
-    assert mixture.lpips == Estimate(
-        *(getattr(mixture.lpips, k) for k in ("value", "low", "high")), 3
-    )
+    assert isinstance(mixture.lpips, Estimate)
+    assert mixture.lpips.value == pytest.approx(51, abs=1)
     assert mixture.loss == 0.25
 
 

@@ -16,6 +16,7 @@ from fixative.mimicry.measures import (
     Numbers,
     Scale,
     Spread,
+    energy,
     kid,
     permutation_test,
     similarities,
@@ -72,8 +73,8 @@ class SetNumbers:
         return similarities(self.units[arm, seed].vectors[space], self.originals[space])
 
     def score(self, arm: str, seed: int, space: str) -> float:
-        """What imitation is measured by: the mean cosine of samples with originals."""
-        return float(self.similar(arm, seed, space).mean())
+        """What imitation is measured by: the energy distance of samples to originals."""
+        return energy(self.units[arm, seed].vectors[space], self.originals[space])
 
 
 def read_set(name: str, rows: Sequence[MimicryRow], places: Places) -> SetNumbers | None:
@@ -161,23 +162,26 @@ class Aggregator:
             [[one.score(a, seed, space) for a in (NONE, CLEAN, arm)] for one, seed in units]
         )
         none, clean, mine = scores.T
-        gain = (clean - none).tolist()
+        gain = (none - clean).tolist()
         return (
-            self._bootstrap.ratio((mine - none).tolist(), gain),
-            self._bootstrap.ratio((clean - mine).tolist(), gain),
+            self._bootstrap.ratio((none - mine).tolist(), gain),
+            self._bootstrap.ratio((mine - clean).tolist(), gain),
         )
 
     def _closeness(
         self, units: Sequence[tuple[SetNumbers, int]], arm: Arm, space: str
     ) -> Closeness:
         similar = [one.similar(arm.name, seed, space) for one, seed in units]
+        away = self._bootstrap.mean([one.score(arm.name, seed, space) for one, seed in units])
         similarity = self._bootstrap.mean([float(each.mean()) for each in similar])
         nearest = self._bootstrap.mean([float(each.max(1).mean()) for each in similar])
+        assert away is not None
         assert similarity is not None
         assert nearest is not None
         sets = list({one.name: one for one, _ in units}.values())
         return Closeness(
             space=space,
+            distance=away,
             kid=_mean_spread([self._kid(one, arm.name, space) for one in sets]),
             similarity=similarity,
             nearest=nearest,

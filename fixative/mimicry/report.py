@@ -120,8 +120,8 @@ def _facts(found: MimicryResults) -> list[tuple[str, str]]:
         ("strength", f"{settings['strength']:g}/255"),
         (
             "LoRA",
-            f"rank {lora['rank']}, {lora['steps']} steps of {lora['batch']}, rate {lora['rate']:g}, "
-            f"on {lora['targets']} layers; {settings['seeds']} seeds",
+            f"rank {lora['rank']}, {lora['steps']} steps of {lora['batch']}, "
+            f"rate {lora['rate']:g}, on {lora['targets']} layers; {settings['seeds']} seeds",
         ),
         (
             "samples",

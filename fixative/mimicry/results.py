@@ -29,6 +29,7 @@ class Closeness:
 
     Attributes:
         space: the features.
+        distance: energy distance, lower is closer: what the imitation is computed from.
         kid: kernel inception distance in them, lower is closer; over several sets
             the mean of theirs.
         similarity: mean cosine over all originals, higher is closer.
@@ -38,6 +39,7 @@ class Closeness:
     """
 
     space: str
+    distance: Estimate
     kid: Spread
     similarity: Estimate
     nearest: Estimate

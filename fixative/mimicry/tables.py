@@ -14,9 +14,10 @@ from fixative.mimicry.results import ALL, ArmResult, Closeness, EditResult, Mimi
 _ARM_COLUMNS = [
     Column("what the imitator saw"),
     Column("imitation %", "0 = as the model without a LoRA, 100 = as a LoRA on the clean pictures"),
+    Column("distance", "energy distance to the originals: what the imitation is computed from"),
     Column("KID", "kernel inception distance to the originals; lower is closer"),
     Column("nearest", "mean cosine to the nearest original; higher is closer"),
-    Column("similarity", "mean cosine to all originals: what the imitation is computed from"),
+    Column("similarity", "mean cosine to all originals; higher is closer"),
     Column("LPIPS", "of each sample to the nearest original, mean; lower is closer"),
     Column("p: clean", "chance of so large a difference to the clean arm, were there none"),
     Column("p: no LoRA", "likewise to what the model draws without a LoRA"),
@@ -25,7 +26,7 @@ _ARM_COLUMNS = [
 ]
 _NOTE = (
     "Intervals are of a bootstrap over imitators (set and seed); KID ± its standard deviation over "
-    "random halves of the samples; p of a permutation test of the MMD over samples."
+    "random halves of the samples; p of a permutation test of the energy distance over samples."
 )
 
 
@@ -48,7 +49,7 @@ def arm_table(found: MimicryResults, name: str) -> Table:
 
 def other_table(found: MimicryResults, name: str, number: int) -> Table:
     """The same in another feature space."""
-    columns = [_ARM_COLUMNS[0], *_ARM_COLUMNS[2:5], *_ARM_COLUMNS[6:8]]
+    columns = [_ARM_COLUMNS[0], *_ARM_COLUMNS[2:6], *_ARM_COLUMNS[7:9]]
     space = found.tools["features"][number]["name"]
     rows = [
         [_name(result), *_closeness(result.closeness[number])]
@@ -83,11 +84,12 @@ def edit_table(found: MimicryResults, name: str) -> Table:
 
 def _arm_row(result: ArmResult) -> list[Entry]:
     main = result.main
-    cells = _closeness(main) if main else [Entry(DASH)] * 5
-    kid, nearest, similarity, p_clean, p_none = cells
+    cells = _closeness(main) if main else [Entry(DASH)] * 6
+    distance, kid, nearest, similarity, p_clean, p_none = cells
     return [
         _name(result),
         _percent(result),
+        distance,
         kid,
         nearest,
         similarity,
@@ -101,6 +103,7 @@ def _arm_row(result: ArmResult) -> list[Entry]:
 
 def _closeness(found: Closeness) -> list[Entry]:
     return [
+        plain(found.distance, 3),
         _spread(found.kid),
         plain(found.nearest, 3),
         plain(found.similarity, 3),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fixative.evaluation.statistics import Estimate
+from fixative.evaluation.tables import signed
 from fixative.mimicry.arms import Arm, Role
 from fixative.mimicry.results import ALL, ArmResult, MimicryResults
 from fixative.mimicry.workshop import CLEAN
@@ -56,7 +57,7 @@ def _doubt(found: MimicryResults, name: str) -> str:
     clean, none = found.arm(name, CLEAN), found.arm(name, Role.NONE.value)
     if clean is None or none is None or clean.main is None or none.main is None:
         return "nothing can be said yet: no clean imitator to compare with"
-    gained = clean.main.similarity.value > none.main.similarity.value
+    gained = clean.main.distance.value < none.main.distance.value
     if not gained or (clean.main.p_none or 0) > SIGNIFICANT:
         return (
             "nothing can be said: what the clean imitator draws cannot be told from what the model "
@@ -108,12 +109,17 @@ def _controls(found: MimicryResults, name: str) -> Iterator[str]:
 
 
 def _weaker(result: ArmResult | None, *, first: bool) -> str:
-    """``34 % less faithful (95 % interval 21 to 46, 15 imitators)``."""
+    """``34 % less faithful (95 % interval 21 to 46, 15 imitators)``.
+
+    Over 100 %: what was drawn is farther from the originals than without a LoRA.
+    """
     found = None if result is None else result.weaker
     if result is None or found is None:
         return "not measured"
     percent = round(100 * found.value)
     words = f"{abs(percent)} % {'less' if percent >= 0 else 'more'}"
+    if percent > 100:
+        words = "over 100 % less"
     words += " faithful" if first else ""
     parts = [_interval(found, first=first)]
     if first:
@@ -125,7 +131,7 @@ def _weaker(result: ArmResult | None, *, first: bool) -> str:
 def _interval(found: Estimate, *, first: bool) -> str:
     if found.low is None or found.high is None:
         return "no interval" if first else ""
-    low, high = (f"{100 * end:.0f}".replace("-", "−") for end in (found.low, found.high))
+    low, high = (signed(100 * end, 0) for end in (found.low, found.high))
     zero = ", which includes none" if found.low <= 0 <= found.high else ""
     return f"{'95 % interval ' if first else ''}{low} to {high}{zero}"
 

@@ -53,8 +53,21 @@ class Alone:
         """Carry out tasks; the callbacks may raise, to stop."""
         with one_thread():
             for task in tasks:
-                tell = _told(on_step, task)
-                on_row(task, self._workshop.attempt(task, tell, self._stops))
+                on_row(task, self._attempt(task, on_step))
+
+    def _attempt(self, task: Task, on_step: OnStep) -> MimicryRow:
+        """What a callback raises ends the run, and is no failure of the task."""
+
+        def tell(label: str, step: int, steps: int) -> None:
+            try:
+                on_step(task, label, step, steps)
+            except Exception as error:
+                raise Stopped from error
+
+        try:
+            return self._workshop.attempt(task, tell, self._stops)
+        except Stopped as stopped:
+            raise (stopped.__cause__ or stopped) from None
 
 
 class Pool:
@@ -170,10 +183,6 @@ def _result(future: Future[MimicryRow]) -> MimicryRow:
             "a worker process ended unexpectedly, perhaps for want of memory; the same command "
             "goes on from here, with --workers 1 in the least memory"
         ) from error
-
-
-def _told(on_step: OnStep, task: Task) -> Callable[[str, int, int], None]:
-    return lambda label, step, steps: on_step(task, label, step, steps)
 
 
 @contextmanager

@@ -113,7 +113,9 @@ def edit_text(
         ANIMAL if tools["model"]["name"] == "testbed" else f"Model: {tools['model']['name']}",
         f"{len(done[0].images)} picture(s) of {done[0].images.shape[-1]} pixels, strength "
         f"{edit.level:g}, {edit.steps} steps, guidance {edit.guidance:g}, {duration(seconds)}",
+        "",
         "Difference to the edit of the clean picture:",
+        "",
         *(_line(one) for one in done if one.arm != CLEAN),
     ]
     facts = {
@@ -185,4 +187,4 @@ def _distance(one: EditedArm) -> float:
 
 def _line(one: EditedArm) -> str:
     told = [f"{name} {value.value:.3f}" for name, value in one.measures.items()]
-    return f"  {one.arm}: features {_distance(one):.4f}, {', '.join(told)}"
+    return f"- {one.arm}: features {_distance(one):.4f}, {', '.join(told)}"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .convert import to_pil
 
-LABEL, GAP, MOST_WIDTH = 22, 6, 2048
+LABEL, LETTERS, GAP, MOST_WIDTH = 22, 14, 6, 2048
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -25,7 +25,7 @@ def labelled_rows(rows: Sequence[tuple[str, Tensor]], *, side: int) -> Image.Ima
     """
     longest = max(len(pictures) for _, pictures in rows)
     side = max(16, min(side, (MOST_WIDTH - GAP) // longest - GAP))
-    sheet = _paper(longest, len(rows), side)
+    sheet = _paper(longest, len(rows), side, at_least=max(_width(label) for label, _ in rows))
     for row, (label, pictures) in enumerate(rows):
         _write(sheet, label, (0, row), side)
         for column, picture in enumerate(pictures):
@@ -42,13 +42,18 @@ def labelled_columns(columns: Sequence[tuple[str, Tensor]], *, side: int) -> Ima
     return sheet
 
 
-def _paper(columns: int, rows: int, side: int) -> Image.Image:
-    return Image.new("RGB", (GAP + columns * (side + GAP), rows * (LABEL + side + GAP)), PAPER)
+def _paper(columns: int, rows: int, side: int, *, at_least: int = 0) -> Image.Image:
+    width = max(GAP + columns * (side + GAP), at_least)
+    return Image.new("RGB", (width, rows * (LABEL + side + GAP)), PAPER)
+
+
+def _width(label: str) -> int:
+    return round(ImageFont.load_default(LETTERS).getlength(label)) + 2 * GAP
 
 
 def _write(sheet: Image.Image, label: str, cell: tuple[int, int], side: int) -> None:
     place = GAP + cell[0] * (side + GAP), cell[1] * (LABEL + side + GAP) + 3
-    ImageDraw.Draw(sheet).text(place, label, fill=INK, font=ImageFont.load_default(14))
+    ImageDraw.Draw(sheet).text(place, label, fill=INK, font=ImageFont.load_default(LETTERS))
 
 
 def _put(sheet: Image.Image, picture: Tensor, cell: tuple[int, int], side: int) -> None:

@@ -59,7 +59,9 @@ def mimicry_text(story: Story, windows: Mapping[str, Tensor], seconds: float) ->
         f"{len(clean)} pictures of {clean.shape[-1]} pixels, rank {lora.rank}, {lora.steps} steps "
         f"of {lora.batch}, learning rate {lora.rate:g}, {lora.targets} layers, "
         f"{story.settings.seeds} repetition(s), {duration(seconds)}",
+        "",
         f"Similarity to the clean pictures in {_features(story.tools)}:",
+        "",
         *(_line(result) for result in results),
     ]
     facts = {
@@ -125,7 +127,7 @@ def _faithful(weaker: Estimate) -> str:
 def _line(result: ArmResult) -> str:
     main = result.main
     assert main is not None  # every arm of a graph has drawn
-    told = f"  {result.arm}: mean {main.similarity.value:+.3f}, nearest {main.nearest.value:+.3f}"
+    told = f"- {result.arm}: mean {main.similarity.value:+.3f}, nearest {main.nearest.value:+.3f}"
     told += f", KID {main.kid.value:.3f} ± {main.kid.spread:.3f}"
     told += "" if result.lpips is None else f", LPIPS {result.lpips.value:.3f}"
     told += "" if result.loss is None else f", loss {result.loss:.4f}"

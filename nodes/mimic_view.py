@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from fixative.plots import curve_picture
 
-from .grids import labelled_columns
-from .live import PARTS, PICTURE_HEIGHT, PREVIEW_WIDTH, Show, above, part
+from .grids import GAP, PAPER, labelled_columns
+from .live import CURVE_HEIGHT, PARTS, PREVIEW_WIDTH, Show, part
 from .mimicking import NO_LORA
 from .training import smoothed
 
 #: Seconds between two curves: drawing one takes a tenth of a second.
 CURVE_EVERY = 3.0
+#: Of a picture in the preview, in pixels.
+MOST_SIDE = 200
 TITLE, LABEL = "Training the imitators", "loss"
 
 
@@ -63,7 +65,7 @@ class MimicView:
     def _preview(self) -> Image.Image:
         self._drawn = time.monotonic()
         curves = loss_picture(self._losses)
-        return above(_strip(self._pictures), curves) if self._pictures else curves
+        return _below(_strip(self._pictures), curves) if self._pictures else curves
 
 
 def loss_picture(losses: Mapping[str, Sequence[float]]) -> Image.Image:
@@ -75,5 +77,14 @@ def loss_picture(losses: Mapping[str, Sequence[float]]) -> Image.Image:
 def _strip(pictures: Mapping[str, Tensor]) -> Image.Image:
     """The newest picture of each arm side by side, named."""
     order = sorted(pictures, key=lambda arm: arm != NO_LORA)
-    side = min(PICTURE_HEIGHT - 30, PREVIEW_WIDTH // len(order) - 10)
+    side = min(MOST_SIDE, PREVIEW_WIDTH // len(order) - GAP)
     return labelled_columns([(arm, pictures[arm]) for arm in order], side=side)
+
+
+def _below(strip: Image.Image, curves: Image.Image) -> Image.Image:
+    """The curves under the pictures."""
+    sheet = Image.new("RGB", (PREVIEW_WIDTH, strip.height + CURVE_HEIGHT), PAPER)
+    sheet.paste(strip, ((PREVIEW_WIDTH - strip.width) // 2, 0))
+    fitted = ImageOps.contain(curves, (PREVIEW_WIDTH, CURVE_HEIGHT))
+    sheet.paste(fitted, ((PREVIEW_WIDTH - fitted.width) // 2, strip.height))
+    return sheet

@@ -165,8 +165,8 @@ def test_full_autoencoders_load_through_diffusers(tmp_path: Path) -> None:
         up_block_types=("UpDecoderBlock2D",) * 4,
         latent_channels=4,
     )
-    module.save_pretrained(tmp_path / "vae")
-    codec = load_codec(tmp_path / "vae")
+    module.save_pretrained(tmp_path / "model" / "vae")
+    codec = load_codec(tmp_path / "model" / "vae")
     picture = drawn_picture(40, 64)
     with torch.no_grad():
         expected = module.encode(2 * picture - 1).latent_dist.mode()
@@ -174,3 +174,8 @@ def test_full_autoencoders_load_through_diffusers(tmp_path: Path) -> None:
     torch.testing.assert_close(latents, expected)
     assert [tuple(f.shape[-2:]) for f in features] == [(20, 32), (10, 16), (5, 8), (5, 8)]
     assert codec.family == "unknown"
+    inside = {f"first_stage_model.{key}": value for key, value in module.state_dict().items()}
+    save_file({**inside, "model.diffusion_model.x": torch.zeros(1)}, tmp_path / "whole.safetensors")
+    for whole in (tmp_path / "model", tmp_path / "whole.safetensors"):
+        with torch.no_grad():
+            torch.testing.assert_close(load_codec(whole).encode(picture), expected)

@@ -266,6 +266,10 @@ class TestReport:
         assert sheet.height > 4 * 64
         assert sheet.getpixel((sheet.width - 20, 40)) == (255, 255, 255)  # three pictures only
         assert sheet.getpixel((10, 40)) != (255, 255, 255)
+        narrow = labelled_rows(
+            [("a label wider than its only picture", windows[CLEAN][:1])], side=32
+        )
+        assert narrow.width > 150
 
 
 def test_the_view_counts_imitators_and_shows_the_newest_pictures() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.browser.tables import COLUMN, PICTURE, Example, Node
 
 #: So small that a run takes a minute or two; the notes say what to set for numbers.
-QUICK = {"side": 128, "fit": "whole", "sampling_steps": 4, "seed": 0}
+QUICK = {"sampling_steps": 4, "seed": 0}
 THREE = {
     **{
         f"load {number}": Node("LoadImage", (0, 370 * number), (300, 330), {"image": PICTURE})
@@ -75,7 +75,7 @@ MIMIC = Example(
     "3. **LoRA Mimicry Test** trains one LoRA each on the clean, the protected and the purified "
     "pictures, lets each draw, and measures how close that comes to yours.\n\n"
     "Here everything is small, so that it takes a minute or two on a CPU. For numbers set *steps* "
-    "to 60, *side* to 0, *fit* to window, *sampling_steps* to 12 and *repetitions* to 3.\n\n"
+    "to 60, *samples* to 6, *sampling_steps* to 12 and *repetitions* to 3.\n\n"
     "**Load Testbed** is a laboratory animal: it says how protections compare on it, and nothing "
     "about large models.",
     {
@@ -92,8 +92,8 @@ EDIT = Example(
         "protect": Node("FixativeProtectImage", (COLUMN, 0), (300, 500)),
         "edit": Node("FixativeEditTest", (2 * COLUMN, 0), (320, 520), QUICK),
         "text": Node("PreviewAny", (COLUMN, 600), (660, 330)),
-        "grid": Node("PreviewImage", (3 * COLUMN + 20, 0), (360, 930)),
-        "compare": Node("FixativeCompare", (4 * COLUMN + 80, 0), (500, 600)),
+        "grid": Node("PreviewImage", (3 * COLUMN + 20, 0), (300, 930)),
+        "compare": Node("FixativeCompare", (4 * COLUMN, 0), (500, 600)),
     },
     (
         "load 0.IMAGE > protect.image",
@@ -114,7 +114,7 @@ EDIT = Example(
     "**Edit Test** edits the clean and the protected picture with the same noise. Beside them: the "
     "clean picture with other noise, which is chance, and with random noise of the protection's "
     "budget.\n\n"
-    "Here it is small and quick; set *side* to 0 and *sampling_steps* to 12.",
+    "Here it is quick; set *sampling_steps* to 12.",
     {"FixativeEditTest": ("edit", "grid")},
 )
 

@@ -67,7 +67,7 @@ def mimic(
         typer.Option("--prompt", help="What imitators draw, in turn; otherwise the caption."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, help="LoRAs of each kind; 3, or 2 if quick.")
+        int | None, typer.Option("--seeds", min=1, help="LoRAs of each kind: 3, or 2 if quick.")
     ] = None,
     samples: Annotated[
         int | None, typer.Option("--samples", min=2, help="Pictures drawn with each LoRA.")
@@ -78,6 +78,12 @@ def mimic(
     rate: Annotated[float | None, typer.Option("--rate", help="Learning rate.")] = None,
     targets: Annotated[
         Targets | None, typer.Option("--targets", help="Layers that are adapted.")
+    ] = None,
+    draw_steps: Annotated[
+        int | None, typer.Option("--draw-steps", min=1, help="Of the sampler.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", min=1, help="Of the sampler; 1 is none.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all randomness.")] = 0,
     edit: Annotated[
@@ -131,6 +137,7 @@ def mimic(
                 "rate": rate,
                 "targets": None if targets is None else targets.value,
             },
+            draw={"steps": draw_steps, "guidance": guidance},
             seed=seed,
             edit=edit,
             edit_prompt=edit_prompt,

@@ -12,12 +12,13 @@ from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
 from fixative.cli.progress import tasks_progress
 from fixative.errors import SettingError
 from fixative.mimicry.arms import DEFAULT_COUNTERMEASURES, DEFAULT_PROTECTIONS, plan_arms
+from fixative.mimicry.load import is_testbed
 from fixative.mimicry.markdown import main_table, markdown_tables, verdict_lines
 from fixative.mimicry.report import write_report
 from fixative.mimicry.results import MimicryResults
 from fixative.mimicry.run import mimic
 from fixative.mimicry.sets import PictureSet, sets_of_folders
-from fixative.mimicry.settings import EditSettings, MimicrySettings, quick
+from fixative.mimicry.settings import EditSettings, MimicrySettings, full_size, quick
 from fixative.mimicry.tools import FileTools
 from fixative.pictures.naming import shown
 
@@ -43,6 +44,7 @@ class Request:
     seeds: int | None
     samples: int | None
     lora: Mapping[str, Any]
+    draw: Mapping[str, Any]
     seed: int
     edit: bool
     edit_prompt: str
@@ -99,11 +101,19 @@ def _settings(request: Request, sets: Sequence[PictureSet]) -> MimicrySettings:
         prompts=request.prompts,
         edit=EditSettings(request.edit_prompt, request.edit_level) if request.edit else None,
     )
+    settings = settings if is_testbed(request.model) else full_size(settings)
     settings = quick(settings) if request.quick else settings
-    asked = {key: value for key, value in request.lora.items() if value is not None}
-    numbers = {"seeds": request.seeds, "samples": request.samples}
-    given = {key: value for key, value in numbers.items() if value is not None}
-    return replace(settings, lora=replace(settings.lora, **asked), **given)
+    return replace(
+        settings,
+        lora=replace(settings.lora, **_given(request.lora)),
+        draw=replace(settings.draw, **_given(request.draw)),
+        **_given({"seeds": request.seeds, "samples": request.samples}),
+    )
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that the person set."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _captions(

@@ -40,7 +40,7 @@ def load_denoiser(
     if device is not None:
         _require_device(str(device))
     path = Path(source)
-    if str(source) == TESTBED or _is_testbed(path):
+    if is_testbed(source):
         chosen = None if str(source) == TESTBED else path
         with torch.inference_mode(False):  # or there would be no gradients
             return TestbedDenoiser(load_testbed(chosen), device=device or "cpu")
@@ -54,7 +54,11 @@ def load_denoiser(
     return load_checkpoint(path, device=device, config=config)
 
 
-def _is_testbed(path: Path) -> bool:
+def is_testbed(source: str | Path) -> bool:
+    """Whether ``load_denoiser`` would give a testbed, the shipped one or another."""
+    path = Path(source)
+    if str(source) == TESTBED:
+        return True
     if not path.is_file() or path.suffix != ".safetensors":
         return False
     return f'"{FORMAT}"' in read_metadata(path).get("fixative", "")

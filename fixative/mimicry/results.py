@@ -29,10 +29,11 @@ class Closeness:
 
     Attributes:
         space: the features.
-        distance: energy distance, lower is closer: what the imitation is computed from.
+        distance: energy distance, lower is closer.
         kid: kernel inception distance in them, lower is closer; over several sets
             the mean of theirs.
-        similarity: mean cosine over all originals, higher is closer.
+        similarity: mean cosine over all originals, higher is closer: what the imitation is
+            computed from.
         nearest: cosine to the nearest original.
         p_clean: probability of so large a difference to the clean arm, were there none.
         p_none: likewise to the arm without a LoRA.

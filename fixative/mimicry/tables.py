@@ -14,10 +14,10 @@ from fixative.mimicry.results import ALL, ArmResult, Closeness, EditResult, Mimi
 _ARM_COLUMNS = [
     Column("what the imitator saw"),
     Column("imitation %", "0 = as the model without a LoRA, 100 = as a LoRA on the clean pictures"),
-    Column("distance", "energy distance to the originals: what the imitation is computed from"),
+    Column("distance", "energy distance to the originals; lower is closer"),
     Column("KID", "kernel inception distance to the originals; lower is closer"),
     Column("nearest", "mean cosine to the nearest original; higher is closer"),
-    Column("similarity", "mean cosine to all originals; higher is closer"),
+    Column("similarity", "mean cosine to all originals: what the imitation is computed from"),
     Column("LPIPS", "of each sample to the nearest original, mean; lower is closer"),
     Column("p: clean", "chance of so large a difference to the clean arm, were there none"),
     Column("p: no LoRA", "likewise to what the model draws without a LoRA"),

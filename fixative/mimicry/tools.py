@@ -6,15 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from fixative.codecs import EMBEDDED, Codec, load_codec
 from fixative.codecs.load import ENCODER_FILE
 from fixative.countermeasures.registry import Resources
 from fixative.evaluation.tools import mixture_for
 from fixative.mimicry.denoiser import Denoiser
 from fixative.mimicry.features import Eyes, load_eyes
-from fixative.mimicry.load import TESTBED, load_denoiser
+from fixative.mimicry.load import TESTBED, is_testbed, load_denoiser
 from fixative.mimicry.space import require_same_space
 from fixative.mimicry.testbed import FILE, TestbedDenoiser
 from fixative.mixture import Mixture
@@ -147,8 +145,8 @@ class FileTools:
 
     @property
     def many(self) -> bool:
-        """A GPU is not shared."""
-        return self.device in (None, "cpu") and not torch.cuda.is_available()
+        """Only the testbed is small enough; a GPU is not shared."""
+        return is_testbed(self.model) and self.device in (None, "cpu")
 
     def load(self) -> MimicryTools:
         """Load them all.

@@ -57,7 +57,7 @@ def _doubt(found: MimicryResults, name: str) -> str:
     clean, none = found.arm(name, CLEAN), found.arm(name, Role.NONE.value)
     if clean is None or none is None or clean.main is None or none.main is None:
         return "nothing can be said yet: no clean imitator to compare with"
-    gained = clean.main.distance.value < none.main.distance.value
+    gained = clean.main.similarity.value > none.main.similarity.value
     if not gained or (clean.main.p_none or 0) > SIGNIFICANT:
         return (
             "nothing can be said: what the clean imitator draws cannot be told from what the model "

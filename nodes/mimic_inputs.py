@@ -95,7 +95,8 @@ def training() -> list[Any]:
             options=list(TARGETS),
             default=TARGETS[0],
             tooltip="What the LoRA changes. attention: as usual for full-size models. all: every "
-            "linear layer and convolution. auto: all for the testbed, attention for others.",
+            "linear layer and convolution. auto: attention where the model has layers of the usual "
+            "names, all for the testbed and for others.",
         ),
     ]
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from fixative.errors import SettingError
 from fixative.mimicry.denoiser import Denoiser
 from fixative.mimicry.imitation import Imitation, draw
+from fixative.mimicry.lora import ATTENTION as NAMES
 from fixative.mimicry.lora import Lora, LoraSettings, train_lora
 from fixative.mimicry.sampling import SampleSettings, sample
 from fixative.mimicry.settings import MimicrySettings, derived_seed
@@ -57,9 +59,23 @@ class Wanted:
     sampling_steps: int
     guidance: float
 
-    def settings(self, *, testbed: bool) -> MimicrySettings:
-        """As the engine has them."""
-        layers = (ALL if testbed else ATTENTION) if self.layers == AUTO else self.layers
+    def settings(self, *, testbed: bool, attention: bool = True) -> MimicrySettings:
+        """As the engine has them.
+
+        Args:
+            testbed: whether the model is the laboratory animal.
+            attention: whether the model names its attention's layers as trainers know them.
+
+        Raises:
+            SettingError: just those layers are asked for, and there are none.
+        """
+        usual = ATTENTION if attention and not testbed else ALL
+        layers = usual if self.layers == AUTO else self.layers
+        if layers == ATTENTION and not attention:
+            raise SettingError(
+                "layers: this model has no attention layers of the names that trainers know "
+                f"({', '.join(NAMES)}); choose all"
+            )
         lora = LoraSettings(
             rank=self.rank,
             steps=self.steps,
@@ -75,6 +91,11 @@ class Wanted:
             seed=self.seed,
             caption=CAPTION,
         )
+
+
+def has_attention(network: nn.Module) -> bool:
+    """Whether a network's attention has layers of the names that trainers know."""
+    return any(name.endswith(NAMES) for name, _ in network.named_modules())
 
 
 @dataclass(frozen=True)

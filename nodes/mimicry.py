@@ -29,7 +29,7 @@ from .loras import lora_model
 from .mimic_report import Story, memory_error, mimicry_text
 from .mimic_view import MimicView, loss_picture
 from .mimic_windows import CLEAN, FITS, PROTECTED, PURIFIED, batches_of, fitted_batches
-from .mimicking import TARGETS, Imitator, Studio, Wanted, rows_of
+from .mimicking import TARGETS, Imitator, Studio, Wanted, has_attention, rows_of
 from .schema import build, check_choices
 
 #: Finished LoRAs of a run that was stopped, by the model's network: the next run goes on.
@@ -121,8 +121,8 @@ def _carried_out(
     kept: dict[str, Lora],
 ) -> Story:
     testbed = is_testbed(asked.model)
-    settings = wanted.settings(testbed=testbed)
     with borrowed_codec(vae, decoder=True) as codec, borrowed_denoiser(asked) as denoiser:
+        settings = wanted.settings(testbed=testbed, attention=has_attention(denoiser.network))
         windows = {name: images.clone() for name, images in windows.items()}
         tools = MimicryTools(denoiser, codec, perceptual_distance(), load_eyes(codec))
         studio = Studio(tools, settings, MimicView(progress.done).tell, kept)

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fixative.codecs import load_codec
-from fixative.errors import ImageError
+from fixative.errors import ImageError, SettingError
 from fixative.mimicry.denoiser import Condition, Denoiser
 from fixative.mimicry.features import Eyes
 from fixative.mimicry.imitation import Imitation
@@ -30,7 +30,7 @@ from nodes.loras import lora_model
 from nodes.mimic_report import Story, mimicry_text
 from nodes.mimic_view import MimicView
 from nodes.mimic_windows import CLEAN, PROTECTED, PURIFIED, batches_of, fitted
-from nodes.mimicking import NO_LORA, Imitator, Studio, Wanted, rows_of
+from nodes.mimicking import NO_LORA, Imitator, Studio, Wanted, has_attention, rows_of
 
 pytest.importorskip("peft")
 
@@ -122,6 +122,11 @@ def test_what_suits_the_model() -> None:
     assert (large.rate, large.targets) == (1e-4, "attention")
     said = replace(WANTED, rate=0.01, layers="attention").settings(testbed=True).lora
     assert (said.rate, said.targets) == (0.01, "attention")
+    assert WANTED.settings(testbed=False, attention=False).lora.targets == "all"
+    with pytest.raises(SettingError, match="layers: this model has no attention layers"):
+        replace(WANTED, layers="attention").settings(testbed=False, attention=False)
+    assert has_attention(nn.ModuleDict({"to_q": nn.Linear(2, 2)}))
+    assert not has_attention(nn.ModuleDict({"qkv": nn.Linear(2, 2)}))
 
 
 def test_a_lora_by_the_host_s_names() -> None:

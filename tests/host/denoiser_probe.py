@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from gradient_probe import _become_host as become_host  # beside this script
 from safetensors.torch import load_file
+from stock_model_probe import stock_model  # likewise
 
 CAPTION = ("photo", "new1")
 
@@ -46,6 +47,7 @@ class _Probe:
     def everything(self) -> dict[str, Any]:
         before = {k: v.clone() for k, v in self._model.model.state_dict().items()}
         found = {**self._parity(), **self._lora(), **self._stopped(), **self._others()}
+        found |= {"stock": stock_model(self._adapter)}
         after = self._model.model.state_dict()
         found["untouched"] = before.keys() == after.keys() and all(
             torch.equal(before[key], after[key]) for key in before

@@ -125,3 +125,14 @@ def test_noise_velocity_and_flow(found: dict[str, Any]) -> None:
 def test_what_cannot_be_trained_is_refused(found: dict[str, Any]) -> None:
     assert "SettingError: model: TestbedConfig is none of the models" in found["refused"]
     assert "SettingError: positive: expected one plain conditioning" in found["two"]
+
+
+def test_a_model_of_the_stock_loader_is_trained_too(found: dict[str, Any]) -> None:
+    """Its weights are inference tensors, it predicts a flow, its texts differ in length."""
+    stock = found["stock"]
+    assert stock["inference"]
+    assert stock["kind"] == ["sd3", 16, 64]
+    assert stock["texts"] == [[2, 15, 32], [2, 15, 32]]
+    assert all(0 < loss < 100 for loss in stock["losses"])
+    assert stock["moved"] > 1e-3
+    assert stock["layers"][0] == stock["layers"][1] > 10

@@ -8,11 +8,11 @@ from tests.browser.tables import COLUMN, PICTURE, Example, Node
 QUICK = {"sampling_steps": 4, "seed": 0}
 THREE = {
     **{
-        f"load {number}": Node("LoadImage", (0, 370 * number), (300, 330), {"image": PICTURE})
+        f"load {number}": Node("LoadImage", (0, 350 * number), (240, 310), {"image": PICTURE})
         for number in range(3)
     },
-    "two": Node("ImageBatch", (COLUMN, 0), (220, 60)),
-    "clean": Node("ImageBatch", (COLUMN, 130), (220, 60)),
+    "two": Node("ImageBatch", (270, 0), (200, 60)),
+    "clean": Node("ImageBatch", (270, 110), (200, 60)),
 }
 THREE_WIRES = (
     "load 0.IMAGE > two.image1",
@@ -20,36 +20,34 @@ THREE_WIRES = (
     "two.IMAGE > clean.image1",
     "load 2.IMAGE > clean.image2",
 )
-#: Right of the pictures.
-LEFT = COLUMN + 260
 
 
 def loader(caption: str) -> Node:
     """The model of an example with three pictures."""
-    return Node("FixativeLoadTestbed", (COLUMN, 260), (220, 150), {"caption": caption})
+    return Node("FixativeLoadTestbed", (270, 220), (200, 170), {"caption": caption})
 
 
 MIMIC = Example(
     {
         **THREE,
         "testbed": loader("photo new1"),
-        "note": Node("MarkdownNote", (COLUMN, 480), (560, 520)),
-        "protect": Node("FixativeProtectImage", (LEFT, 0), (300, 420)),
+        "note": Node("MarkdownNote", (1630, 860), (480, 280)),
+        "protect": Node("FixativeProtectImage", (500, 0), (280, 460)),
         "counter": Node(
             "FixativeCountermeasure",
-            (LEFT + COLUMN, 0),
-            (300, 420),
+            (500, 520),
+            (280, 620),
             {"chain": "jpeg:75+resize:0.5"},
         ),
         "mimic": Node(
             "FixativeLoraMimicryTest",
-            (LEFT + 2 * COLUMN, 0),
-            (340, 900),
+            (810, 0),
+            (320, 1140),
             {**QUICK, "steps": 12, "samples": 4},
         ),
-        "grid": Node("PreviewImage", (LEFT + 3 * COLUMN + 40, 0), (620, 1080)),
-        "text": Node("PreviewAny", (LEFT + 4 * COLUMN + 360, 0), (560, 440)),
-        "compare": Node("FixativeCompare", (LEFT + 4 * COLUMN + 360, 500), (560, 580)),
+        "grid": Node("PreviewImage", (1160, 0), (440, 1140)),
+        "text": Node("PreviewAny", (1630, 0), (480, 220)),
+        "compare": Node("FixativeCompare", (1630, 280), (480, 520)),
     },
     (
         *THREE_WIRES,
@@ -125,6 +123,7 @@ _TRAINING = {
     "lora_dtype": "fp32",
     "gradient_checkpointing": False,
     "seed": 0,
+    "control_after_generate": "fixed",  # or each branch would draw numbers of its own
 }
 _DRAWING = {
     "steps": 8,
@@ -132,19 +131,19 @@ _DRAWING = {
     "sampler_name": "euler",
     "scheduler": "sgm_uniform",
     "seed": 1,
+    "control_after_generate": "fixed",
 }
 
 
 def _branch(name: str, source: str, top: int) -> tuple[dict[str, Node], tuple[str, ...]]:
     """The host's own nodes from pictures to what their LoRA draws."""
-    left = LEFT + COLUMN
     nodes = {
-        f"encode {name}": Node("VAEEncode", (left, top), (220, 60)),
-        f"single {name}": Node("RebatchLatents", (left, top + 130), (220, 80), {"batch_size": 1}),
-        f"train {name}": Node("TrainLoraNode", (left + 260, top), (300, 420), _TRAINING),
-        f"put on {name}": Node("LoraModelLoader", (left + 600, top), (260, 100)),
-        f"draw {name}": Node("KSampler", (left + 900, top), (280, 290), _DRAWING),
-        f"decode {name}": Node("VAEDecode", (left + 900, top + 350), (280, 60)),
+        f"encode {name}": Node("VAEEncode", (810, top), (200, 60)),
+        f"single {name}": Node("RebatchLatents", (810, top + 110), (200, 80), {"batch_size": 1}),
+        f"put on {name}": Node("LoraModelLoader", (810, top + 250), (200, 100)),
+        f"train {name}": Node("TrainLoraNode", (1040, top), (280, 460), _TRAINING),
+        f"draw {name}": Node("KSampler", (1350, top), (260, 300), _DRAWING),
+        f"decode {name}": Node("VAEDecode", (1350, top + 360), (260, 60)),
     }
     wires = (
         f"{source} > encode {name}.pixels",
@@ -174,15 +173,15 @@ HOST = Example(
         "testbed": loader("photo new1"),
         "empty": Node(
             "EmptyLatentImage",
-            (COLUMN, 470),
-            (220, 110),
+            (270, 450),
+            (200, 110),
             {"width": 128, "height": 128, "batch_size": 1},
         ),
-        "note": Node("MarkdownNote", (COLUMN, 640), (560, 460)),
-        "protect": Node("FixativeProtectImage", (LEFT, 0), (300, 420)),
+        "note": Node("MarkdownNote", (270, 620), (510, 400)),
+        "protect": Node("FixativeProtectImage", (500, 0), (280, 560)),
         **_CLEAN,
         **_PROTECTED,
-        "compare": Node("FixativeCompare", (LEFT + COLUMN + 1220, 0), (560, 620)),
+        "compare": Node("FixativeCompare", (1640, 0), (480, 560)),
     },
     (
         *THREE_WIRES,

@@ -163,6 +163,7 @@ def test_full_autoencoders_load_through_diffusers(tmp_path: Path) -> None:
         block_out_channels=widths,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=2,
         latent_channels=4,
     )
     module.save_pretrained(tmp_path / "model" / "vae")

@@ -183,19 +183,19 @@ def test_it_raises_what_it_is_made_to_raise_and_sds_lowers_it() -> None:
 @TESTBED
 def test_on_the_testbed_each_moves_its_loss_more_than_noise_does() -> None:
     denoiser = load_denoiser()
-    picture = drawn_picture(128, 128)
+    picture = drawn_picture(96, 96)
     before = mean_loss(denoiser, picture)
 
     def change(protection: Protection) -> float:
         return mean_loss(denoiser, protection.protect(picture).image) - before
 
     noise = change(RandomNoise(strength=16))
-    assert change(AdvDM(codec(), denoiser, steps=12)) > max(0.0, noise) * 1.5
-    assert change(MistFused(codec(), denoiser, steps=12)) > max(0.0, noise)
-    assert change(ScoreDistillation(codec(), denoiser, steps=12)) < min(0.0, noise)
+    assert change(AdvDM(codec(), denoiser, steps=8)) > max(0.0, noise) * 1.5
+    assert change(MistFused(codec(), denoiser, steps=8)) > max(0.0, noise)
+    assert change(ScoreDistillation(codec(), denoiser, steps=8)) < min(0.0, noise)
 
 
 @TESTBED
 def test_a_caption_of_unknown_words_is_refused() -> None:
-    with pytest.raises(FixativeError, match="did you mean"):
+    with pytest.raises(FixativeError, match="does not know 'fotograph'"):
         AdvDM(codec(), load_denoiser(), caption="fotograph")

@@ -17,7 +17,11 @@ from fixative.countermeasures.gridpure import GridPure
 from fixative.countermeasures.img2img import Img2Img
 from fixative.errors import SettingError
 from fixative.mimicry.ancestral import noise_and_denoise, stepped
+from fixative.mimicry.load import load_denoiser
 from fixative.mimicry.space import windows
+from fixative.mimicry.testbed import FILE
+from fixative.protections.noise import RandomNoise
+from fixative.weights import weights_folder
 from tests.engine_parts import drawn_picture
 from tests.toy_denoisers import GaussianDenoiser, ToyDenoiser
 
@@ -196,6 +200,26 @@ def test_a_denoiser_of_other_latents_is_refused(text: str) -> None:
     resources = Resources(codec(), denoiser=ToyDenoiser(family="sdxl"))
     with pytest.raises(SettingError, match=r"denoiser toy: works in latents of .*'sdxl'.*'sd1'"):
         make_countermeasure(text, resources)
+
+
+@pytest.mark.skipif(
+    not (weights_folder() / FILE).is_file(), reason="the testbed's weights are not here"
+)
+@pytest.mark.parametrize("text", ["img2img:0.2,steps=5", "diffpure:30", "gridpure:3"])
+@torch.no_grad()
+def test_the_testbed_takes_noise_off_that_the_autoencoder_alone_leaves(text: str) -> None:
+    """A noised picture comes nearer to the clean one, beside what a round trip does."""
+    resources, picture = Resources(codec(), denoiser=load_denoiser()), drawn_picture(128, 128)
+    noised = RandomNoise(strength=16).protect(picture).image
+
+    def apart(method: str) -> float:
+        purifier = make_countermeasure(method, resources)
+        both = (codec().encode(purifier.purify(image).image) for image in (picture, noised))
+        return torch.nn.functional.mse_loss(*both).item()
+
+    before = torch.nn.functional.mse_loss(codec().encode(picture), codec().encode(noised)).item()
+    assert apart(text) < 0.8 * apart("roundtrip")
+    assert apart(text) < 0.7 * before
 
 
 def test_the_details_say_which_models() -> None:

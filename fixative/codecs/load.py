@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 EMBEDDED = "embedded"
 ENCODER_FILE = "taesd_encoder.safetensors"
 DECODER_FILE = "taesd_decoder.safetensors"
+#: Where a whole model keeps its autoencoder: a prefix in one file, a folder in a folder.
+IN_CHECKPOINT, IN_FOLDER = "first_stage_model.", "vae"
 
 
 def load_codec(source: str | Path = EMBEDDED, *, device: torch.device | str = "cpu") -> Codec:
@@ -28,8 +30,9 @@ def load_codec(source: str | Path = EMBEDDED, *, device: torch.device | str = "c
 
     Args:
         source: ``embedded`` for the shipped one; a TAESD-format ``…encoder….safetensors`` file
-            (its decoder is taken from beside it where there is one); or a full AutoencoderKL: a
-            ``.safetensors`` file or a diffusers folder (needs ``pip install fixative[diffusers]``).
+            (its decoder is taken from beside it where there is one); or a full AutoencoderKL,
+            alone or in a whole model: a ``.safetensors`` file or a diffusers folder (needs
+            ``pip install fixative[diffusers]``).
         device: where it runs.
 
     Raises:
@@ -50,13 +53,14 @@ def load_codec(source: str | Path = EMBEDDED, *, device: torch.device | str = "c
 
 def _load_path(path: Path, device: torch.device | str) -> Codec:
     if path.is_dir():
-        return _load_kl(path, None, device)
+        inside = path / IN_FOLDER
+        return _load_kl(inside if inside.is_dir() else path, None, device)
     if not path.is_file():
         raise CodecError(
             f"codec {path}: no such file; give 'embedded', a TAESD encoder file, or an "
             "AutoencoderKL file or folder"
         )
-    tensors = load_tensors(path)
+    tensors = _autoencoder_of(load_tensors(path))
     if "14.weight" in tensors and "1.conv.0.weight" in tensors:
         return _tiny(path, _decoder_beside(path), name=path.name, device=device)
     if any(key.startswith("encoder.") for key in tensors):
@@ -65,6 +69,16 @@ def _load_path(path: Path, device: torch.device | str) -> Codec:
         f"codec {path.name}: neither a TAESD encoder nor an AutoencoderKL "
         f"(first keys: {', '.join(sorted(tensors)[:3])})"
     )
+
+
+def _autoencoder_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A whole model's autoencoder; other tensors as they are."""
+    inside = {
+        key.removeprefix(IN_CHECKPOINT): tensor
+        for key, tensor in tensors.items()
+        if key.startswith(IN_CHECKPOINT)
+    }
+    return inside or tensors
 
 
 def _tiny(
@@ -106,8 +120,15 @@ def _load_kl(path: Path, tensors: dict[str, Tensor] | None, device: torch.device
 
 def _kl_config(tensors: dict[str, Tensor]) -> dict[str, Any]:
     """The settings of the SD 1 / SDXL / SD3 / FLUX autoencoders, channels read off the file."""
+    names = ("encoder.down.{}.block.0", "encoder.down_blocks.{}.resnets.0")
+    found = [f"{name}.conv1.weight" for name in names]
     levels = 4
-    widths = (128, 256, 512, 512)
+    widths = tuple(
+        tensors[name.format(level)].shape[0]
+        for level in range(levels)
+        for name in found
+        if name.format(level) in tensors
+    )
     return {
         "down_block_types": ("DownEncoderBlock2D",) * levels,
         "up_block_types": ("UpDecoderBlock2D",) * levels,

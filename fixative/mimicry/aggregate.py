@@ -28,6 +28,8 @@ from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.workshop import CLEAN, Places
 
 NONE = Role.NONE.value
+#: Features (K, D) of each space, LPIPS (K, N) to each original or None, and the LoRA's losses.
+Drawn = tuple[dict[str, Tensor], Tensor | None, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -96,27 +98,37 @@ def read_set(name: str, rows: Sequence[MimicryRow], places: Places) -> SetNumber
     mine = [r for r in rows if (r.set, r.stage, r.status) == (name, Stage.LORA.value, DONE)]
     if not clean.is_file() or not any(row.arm == NONE for row in mine):
         return None
-    read = {(row.arm, row.seed): load_numbers(places.out / row.file) for row in mine}
-    originals = _numbers(load_prepared(clean).vectors)
-    scales = {
-        space: Scale.of(
-            np.concatenate(
-                [found, *(_array(v[space]) for (arm, _), (v, _) in read.items() if arm == NONE)]
-            )
-        )
-        for space, found in originals.items()
+    drawn = {
+        (row.arm, row.seed): (*load_numbers(places.out / row.file), row.losses) for row in mine
     }
-    losses = {(row.arm, row.seed): _last(row.losses) for row in mine}
+    return scaled_set(name, load_prepared(clean).vectors, drawn)
+
+
+def scaled_set(
+    name: str, originals: Mapping[str, Tensor], drawn: Mapping[tuple[str, int], Drawn]
+) -> SetNumbers:
+    """A set's numbers on its own scale.
+
+    Args:
+        name: of the set.
+        originals: (N, D) features of the clean pictures, by space.
+        drawn: by arm and seed; those without a LoRA among them.
+    """
+    own = _numbers(originals)
+    plain = [vectors for (arm, _), (vectors, _, _) in drawn.items() if arm == NONE]
+    scales = {
+        space: Scale.of(np.concatenate([found, *(_array(each[space]) for each in plain)]))
+        for space, found in own.items()
+    }
     units = {
         key: Unit(
-            {space: scales[space].apply(_array(found[space])) for space in scales},
+            {space: scales[space].apply(_array(vectors[space])) for space in scales},
             None if near is None else _array(near).min(1),
-            losses[key],
+            _last(losses),
         )
-        for key, (found, near) in read.items()
+        for key, (vectors, near, losses) in drawn.items()
     }
-    scaled = {space: scales[space].apply(found) for space, found in originals.items()}
-    return SetNumbers(name, scaled, units)
+    return SetNumbers(name, {space: scales[space].apply(own[space]) for space in own}, units)
 
 
 class Aggregator:

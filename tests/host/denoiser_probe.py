@@ -104,8 +104,6 @@ class _Probe:
 
     def _stopped(self) -> dict[str, Any]:
         """A stop in the middle of a training frees the copy."""
-        from fixative.mimicry.lora import LoraSettings, train_lora
-
         management = importlib.import_module("comfy.model_management")
 
         def stop(step: int, steps: int, loss: float) -> None:
@@ -116,16 +114,20 @@ class _Probe:
         seen: list[Any] = []
         said = ""
         try:
-            with self._adapter.borrowed_denoiser(self._asked) as denoiser:
-                seen.append(weakref.ref(denoiser.network))
-                latents = self._expected["latents"].clone()
-                asked = LoraSettings(rank=1, steps=3, batch=1)
-                train_lora(denoiser, latents, ["positive"] * 2, asked, on_step=stop)
+            self._train(stop, seen)
         except management.InterruptProcessingException as error:
             said = type(error).__name__
-        del denoiser
         gc.collect()
         return {"stop": said, "released": seen[0]() is None}
+
+    def _train(self, stop: Any, seen: list[Any]) -> None:
+        from fixative.mimicry.lora import LoraSettings, train_lora
+
+        with self._adapter.borrowed_denoiser(self._asked) as denoiser:
+            seen.append(weakref.ref(denoiser.network))
+            latents = self._expected["latents"].clone()
+            asked = LoraSettings(rank=1, steps=3, batch=1)
+            train_lora(denoiser, latents, ["positive"] * 2, asked, on_step=stop)
 
     def _others(self) -> dict[str, Any]:
         """Models that predict noise or a flow, and one that cannot be trained on pictures."""
@@ -136,7 +138,7 @@ class _Probe:
         flow = self._model.clone()
         kind = type("Flow", (sampling.ModelSamplingDiscreteFlow, sampling.CONST), {})
         flow.add_object_patch("model_sampling", kind(self._model.model.model_config))
-        found = {"noise": self._levels(noise), "flow": self._levels(flow)}
+        found: dict[str, Any] = {"noise": self._levels(noise), "flow": self._levels(flow)}
         found["velocity"] = self._levels(self._model)  # the testbed's own, back again
         formats = importlib.import_module("comfy.latent_formats")
         own, self._model.model.latent_format = self._model.model.latent_format, formats.Wan21()

@@ -40,14 +40,14 @@ def stock_model(adapter: Any) -> dict[str, Any]:
     weight = next(model.model.diffusion_model.parameters())
     with adapter.borrowed_denoiser(adapter.Asked(model, *given, 64)) as denoiser:
         latents, noise = torch.randn(2, 2, 16, 8, 8)
-        conditions = [denoiser.condition([name] * 2) for name in ("positive", "")]
+        wanted, empty = (denoiser.condition([name] * 2) for name in ("positive", ""))
         asked = LoraSettings(rank=2, steps=2, batch=2, rate=0.05)
         lora = train_lora(denoiser, latents, ["positive"] * 2, asked)
         settings = SampleSettings(2, 2.0)
-        plain = sample(denoiser, noise, *conditions, settings)
+        plain = sample(denoiser, noise, wanted, empty, settings)
         with applied(denoiser, lora):
-            moved = sample(denoiser, noise, *conditions, settings)
-        texts = [list(each["c_crossattn"].shape) for each in conditions]
+            moved = sample(denoiser, noise, wanted, empty, settings)
+        texts = [list(each["c_crossattn"].shape) for each in (wanted, empty)]
         kind = [denoiser.family, denoiser.latent_channels, denoiser.resolution]
     tensors = importlib.import_module("Fixative.nodes.loras").lora_model(lora)
     loaded, _ = importlib.import_module("comfy.sd").load_lora_for_models(

@@ -204,6 +204,16 @@ def test_what_fails_stays_in_its_row(tmp_path: Path) -> None:
     assert (mixture.used, mixture.imitation) == (0, None)
 
 
+def test_a_training_that_runs_away_is_told(tmp_path: Path) -> None:
+    tools = toy_tools()
+    with torch.no_grad():
+        next(tools.denoiser.network.parameters()).fill_(float("nan"))
+    found = run_toy(tmp_path, settings=SHORT, source=GivenTools(tools))
+    assert {row.stage for row in found.failures} == {"LoRA"}
+    assert all("lower the rate" in row.note for row in found.failures)
+    assert not any(result.used for result in found.results)
+
+
 def test_a_model_of_another_space_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"latents of the family 'sdxl'.*those of 'sd1'"):
         run_toy(tmp_path, source=GivenTools(toy_tools(family="sdxl")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from fixative.errors import FixativeError
 from fixative.images import on_8bit_grid
 from fixative.mimicry.arms import Arm, Role
 from fixative.mimicry.lora import Lora, applied, train_lora
@@ -125,7 +127,10 @@ def draw(
                 on_step=lambda step, steps, _: tell("drawing", step, steps),
             )
             done += [codec.decode(each).cpu() for each in latents.split(1)]
-    return on_8bit_grid(torch.cat(done))
+    images = on_8bit_grid(torch.cat(done))
+    if not torch.isfinite(images).all():
+        raise FixativeError(f"{denoiser.name} drew no numbers; lower the rate or the guidance")
+    return images
 
 
 def _trained(
@@ -142,10 +147,13 @@ def _trained(
     other = ("control",) if arm.role is Role.CONTROL else ()
     seed = derived_seed(settings.seed, "train", name, number, *other)
     captions = [settings.caption_of(name, tools.caption)] * len(given.latents)
-    return train_lora(
+    lora = train_lora(
         tools.denoiser,
         given.latents,
         captions,
         replace(settings.lora, seed=seed),
         on_step=lambda step, steps, loss: tell(f"loss {loss:.3f}", step, steps),
     )
+    if not all(math.isfinite(loss) for loss in lora.losses):
+        raise FixativeError("the LoRA's training ran away (its loss is no number); lower the rate")
+    return lora

@@ -9,21 +9,20 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fixative.errors import FixativeError, SettingError, WeightsError
-from fixative.mimicry import checkpoint, single_file
+from fixative.mimicry import checkpoint
 from fixative.mimicry.checkpoint import load_checkpoint, parameters_of
-from fixative.mimicry.denoiser import Denoiser
 from fixative.mimicry.load import load_denoiser
 from tests.tiny_models import (
     HIDDEN,
+    HIDDEN_2,
     VOCABULARY,
     count,
     save_folder,
+    save_folders,
     save_single_file,
-    save_tokenizer,
     tiny_text,
     tiny_unet,
 )
@@ -37,12 +36,7 @@ TIMES = torch.tensor([3, 711])
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    place = tmp_path_factory.mktemp("models")
-    return {
-        "sd1": save_folder(place / "sd1"),
-        "velocity": save_folder(place / "velocity", predicts="v_prediction"),
-        "sdxl": save_folder(place / "sdxl", extended=True),
-    }
+    return save_folders(tmp_path_factory.mktemp("models"))
 
 
 def drawn() -> tuple[Tensor, Tensor, Tensor]:
@@ -90,7 +84,7 @@ def test_xl_is_told_sizes_and_both_encoders_words(folders: dict[str, Path]) -> N
     denoiser = load_denoiser(folders["sdxl"])
     latents, noise, times = drawn()
     condition = denoiser.condition(CAPTIONS)
-    assert condition["words"].shape == (2, 12, 2 * HIDDEN)
+    assert condition["words"].shape == (2, 12, HIDDEN + HIDDEN_2)
     assert condition["sizes"].tolist() == [[64, 64, 0, 0, 64, 64]] * 2
     told = {"text_embeds": condition["pooled"], "time_ids": condition["sizes"]}
     with torch.no_grad():
@@ -116,93 +110,6 @@ def test_gradients_pass_also_when_loaded_by_a_host(folders: dict[str, Path], nam
     assert leaf.grad is not None
     assert leaf.grad.abs().min() > 0
     assert not any(each.requires_grad for each in denoiser.network.parameters())
-
-
-def same(one: Denoiser, other: Denoiser) -> bool:
-    latents, noise, times = drawn()
-    with torch.no_grad():
-        losses = [
-            each.loss(latents, noise, times, each.condition(CAPTIONS)) for each in (one, other)
-        ]
-    return torch.allclose(*losses)
-
-
-class TestSingleFile:
-    @pytest.fixture
-    def file(self, folders: dict[str, Path], tmp_path: Path) -> Path:
-        return save_single_file(tmp_path / "mine.safetensors", folders["sd1"])
-
-    def test_with_its_settings_it_is_the_folders_model(
-        self, folders: dict[str, Path], file: Path
-    ) -> None:
-        found = load_denoiser(file, config=folders["sd1"])
-        assert same(found, load_denoiser(folders["sd1"]))
-        assert found.name == "mine.safetensors"
-
-    def test_they_are_found_beside_it(self, folders: dict[str, Path], file: Path) -> None:
-        beside = file.with_suffix("")
-        for name in ("unet", "text_encoder"):  # the scheduler is the shipped one
-            (beside / name).mkdir(parents=True)
-            told = (folders["velocity"] / name / "config.json").read_text("utf-8")
-            (beside / name / "config.json").write_text(told, "utf-8")
-        save_tokenizer(beside / "tokenizer")
-        with pytest.raises(SettingError, match=r"settings.*scheduler.*beside the file as mine/"):
-            load_denoiser(file)
-        (beside / "scheduler").mkdir()
-        usual = Path(single_file.__file__).parent / "configs" / "sd1" / "scheduler"
-        for told in usual.iterdir():
-            (beside / "scheduler" / told.name).write_text(told.read_text("utf-8"), "utf-8")
-        assert same(load_denoiser(file), load_denoiser(folders["sd1"]))
-
-    def test_no_tokenizer_says_where_to_get_one(
-        self, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        monkeypatch.setattr(single_file, "_CACHED", str(tmp_path / "nowhere"))
-        with pytest.raises(SettingError, match=r"no tokenizer.*mine/tokenizer/.*sd1_tokenizer"):
-            load_denoiser(file)
-
-    def test_what_is_missing_is_named(self, folders: dict[str, Path], file: Path) -> None:
-        tensors = load_file(file)
-        cases = [
-            ("model.diffusion_model.", "holds no UNet"),
-            ("cond_stage_model.", "without its text encoder"),
-            ("model.diffusion_model.out.2", "lacks 2 tensors of its unet"),
-        ]
-        for prefix, said in cases:
-            part = {key: value for key, value in tensors.items() if not key.startswith(prefix)}
-            save_file(part, file.with_name("part.safetensors"))
-            with pytest.raises(SettingError, match=said):
-                load_denoiser(file.with_name("part.safetensors"), config=folders["sd1"])
-
-    def test_a_damaged_one_is_told(self, file: Path) -> None:
-        file.write_bytes(file.read_bytes()[:-1000])
-        with pytest.raises(WeightsError, match="not a whole safetensors file"):
-            load_denoiser(file)
-
-
-def test_the_shipped_settings_are_those_of_the_real_models() -> None:
-    """By the published numbers of parameters, without their memory."""
-    from diffusers import UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    configs = Path(single_file.__file__).parent / "configs"
-    published = {"sd1": (859_520_964, 123_060_480), "sdxl": (2_567_463_684, 123_060_480)}
-    for name, (unet, text) in published.items():
-        with torch.device("meta"):
-            network = UNet2DConditionModel.from_config(read(configs / name / "unet"))
-            encoder = CLIPTextModel(CLIPTextConfig(**read(configs / name / "text_encoder")))
-        assert count(network) == unet
-        assert count(encoder) == text
-    with torch.device("meta"):
-        second = CLIPTextConfig(**read(configs / "sdxl" / "text_encoder_2"))
-        assert count(CLIPTextModelWithProjection(second)) == 694_659_840
-    levels = single_file.read_schedule(configs / "sd1" / "scheduler").levels
-    assert len(levels) == 1000
-    assert levels[-1].item() == pytest.approx(0.0047, abs=1e-4)
-
-
-def read(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "config.json").read_text("utf-8"))
 
 
 class TestRefused:
@@ -239,8 +146,12 @@ class TestRefused:
         with pytest.raises(SettingError, match="device: 'abacus' cannot be used here"):
             load_denoiser(folders["sd1"], device="abacus")
 
-    def test_a_caption_that_is_too_long(self, folders: dict[str, Path]) -> None:
-        denoiser = load_denoiser(folders["sd1"])
+    def test_a_caption_that_is_too_long(self, tmp_path: Path) -> None:
+        folder = save_folder(tmp_path / "model")
+        told = folder / "tokenizer" / "tokenizer_config.json"
+        settings = json.loads(told.read_text("utf-8")) | {"model_max_length": 8192}
+        told.write_text(json.dumps(settings), "utf-8")
+        denoiser = load_denoiser(folder)
         with pytest.raises(SettingError, match=r"caption: has 16 tokens.* takes 12"):
             denoiser.condition(["a bc def ghij klmn"])
 

@@ -49,7 +49,10 @@ class TextEncoder:
         Raises:
             SettingError: a caption does not fit.
         """
-        most = int(self.tokenizer.model_max_length)
+        # Some tokenizers, as ComfyUI's, claim far more than the encoder has places for.
+        encoder: Any = self.encoder
+        places = int(encoder.config.max_position_embeddings)
+        most = min(int(self.tokenizer.model_max_length), places)
         for caption in captions:
             count = len(self.tokenizer(caption).input_ids)
             if count > most:

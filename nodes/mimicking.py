@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
@@ -10,7 +12,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from fixative.errors import SettingError
+from fixative.errors import FixativeError, SettingError
 from fixative.mimicry.denoiser import Denoiser
 from fixative.mimicry.imitation import Imitation, draw
 from fixative.mimicry.lora import ATTENTION as NAMES
@@ -115,10 +117,24 @@ class Imitator:
     drawn: Imitation
 
 
-def kept_key(latents: Tensor, condition: Mapping[str, Tensor], lora: LoraSettings) -> str:
+def require_peft() -> None:
+    """See that LoRAs can be trained, before anything else takes time.
+
+    Raises:
+        FixativeError: peft is not installed; with what to do about it.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise FixativeError(
+            "LoRAs need the package peft, which this ComfyUI lacks. Install it into ComfyUI's own "
+            f'Python and start it again: "{sys.executable}" -m pip install peft'
+        )
+
+
+def kept_key(denoiser: Denoiser, latents: Tensor, lora: LoraSettings) -> str:
     """What a finished LoRA is found again by, after a stop."""
     found = hashlib.sha256(repr(lora).encode())
-    for tensor in (latents, *condition.values()):
+    levels = denoiser.scales(torch.tensor([0.1, 0.5, 0.9]))
+    for tensor in (latents, *denoiser.condition([CAPTION]).values(), *levels):
         found.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     return found.hexdigest()
 
@@ -168,7 +184,7 @@ class Studio:
         seed = derived_seed(self.settings.seed, "train", SET, number)
         asked = replace(self.settings.lora, seed=seed)
         denoiser = self.tools.denoiser
-        key = kept_key(latents, denoiser.condition([CAPTION]), asked)
+        key = kept_key(denoiser, latents, asked)
         if key not in self.kept:
             view = _Previews(self, arm, asked.steps, seed)
             captions = [CAPTION] * len(latents)

@@ -29,11 +29,12 @@ from .loras import lora_model
 from .mimic_report import Story, memory_error, mimicry_text
 from .mimic_view import MimicView, loss_picture
 from .mimic_windows import CLEAN, FITS, PROTECTED, PURIFIED, batches_of, fitted_batches
-from .mimicking import TARGETS, Imitator, Studio, Wanted, has_attention, rows_of
+from .mimicking import TARGETS, Imitator, Studio, Wanted, has_attention, require_peft, rows_of
 from .schema import build, check_choices
 
-#: Finished LoRAs of a run that was stopped, by the model's network: the next run goes on.
-_kept: WeakKeyDictionary[Any, dict[str, Lora]] = WeakKeyDictionary()
+#: Finished LoRAs of a run that was stopped, by the model's network and what is on its weights: the
+#: next run goes on.
+_kept: WeakKeyDictionary[Any, dict[str, dict[str, Lora]]] = WeakKeyDictionary()
 
 
 class LoraMimicryTest(io.ComfyNode):
@@ -86,6 +87,7 @@ class LoraMimicryTest(io.ComfyNode):
         negative: Any | None = None,
     ) -> Any:
         """Train imitator by imitator; a stop keeps the finished ones for the next run."""
+        require_peft()
         asked = Asked(model, positive, negative, side)
         batches = batches_of(clean, protected, purified)
         windows = fitted_batches(batches, side_of_model(asked), fit)
@@ -101,7 +103,8 @@ class LoraMimicryTest(io.ComfyNode):
             sampling_steps=sampling_steps,
             guidance=guidance,
         )
-        kept = _kept.setdefault(model.model, {})
+        weights = str(model.patches_uuid)  # another LoRA on the model makes it another one
+        kept = _kept.setdefault(model.model, {}).setdefault(weights, {})
         progress = Progress((len(windows) + 1) * repetitions * PARTS, node_id_of(cls))
         start = time.monotonic()
         try:

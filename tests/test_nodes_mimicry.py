@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fixative.codecs import load_codec
-from fixative.errors import ImageError, SettingError
+from fixative.errors import FixativeError, ImageError, SettingError
 from fixative.mimicry.denoiser import Condition, Denoiser
 from fixative.mimicry.features import Eyes
 from fixative.mimicry.imitation import Imitation
@@ -30,7 +31,7 @@ from nodes.loras import lora_model
 from nodes.mimic_report import Story, mimicry_text
 from nodes.mimic_view import MimicView
 from nodes.mimic_windows import CLEAN, PROTECTED, PURIFIED, batches_of, fitted
-from nodes.mimicking import NO_LORA, Imitator, Studio, Wanted, has_attention, rows_of
+from nodes.mimicking import NO_LORA, Imitator, Studio, Wanted, has_attention, require_peft, rows_of
 
 pytest.importorskip("peft")
 
@@ -139,6 +140,13 @@ def test_a_lora_by_the_host_s_names() -> None:
     }
     assert torch.equal(found[f"{layer}.lora_up.weight"], up)
     assert found[f"{layer}.alpha"] == 3
+
+
+def test_a_host_without_peft_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_peft()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FixativeError, match="-m pip install peft"):
+        require_peft()
 
 
 class Stop(BaseException):

@@ -43,7 +43,7 @@ MIMIC = Example(
             "FixativeLoraMimicryTest",
             (810, 0),
             (320, 1140),
-            {**QUICK, "steps": 12, "samples": 4},
+            {**QUICK, "steps": 30, "batch": 2, "learning_rate": 0.005, "samples": 4},
         ),
         "grid": Node("PreviewImage", (1160, 0), (440, 1140)),
         "text": Node("PreviewAny", (1630, 0), (480, 220)),
@@ -73,7 +73,8 @@ MIMIC = Example(
     "3. **LoRA Mimicry Test** trains one LoRA each on the clean, the protected and the purified "
     "pictures, lets each draw, and measures how close that comes to yours.\n\n"
     "Here everything is small, so that it takes a minute or two on a CPU. For numbers set *steps* "
-    "to 60, *samples* to 6, *sampling_steps* to 12 and *repetitions* to 3.\n\n"
+    "to 60, *batch* to 4, *learning_rate* to 0, *samples* to 6, *sampling_steps* to 12 and "
+    "*repetitions* to 3.\n\n"
     "**Load Testbed** is a laboratory animal: it says how protections compare on it, and nothing "
     "about large models.",
     {

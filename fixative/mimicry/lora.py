@@ -42,9 +42,9 @@ class LoraSettings:
 
     rank: int = 16
     alpha: float | None = None
-    steps: int = 60
+    steps: int = 40
     batch: int = 4
-    rate: float = 2e-3
+    rate: float = 4e-3
     targets: Literal["attention", "all"] = "all"
     seed: int = 0
 

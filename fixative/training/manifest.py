@@ -35,6 +35,11 @@ FILES = {
         None,
         "logistic regression on traces that the embedded codec and the mixture show",
     ),
+    "testbed.safetensors": (
+        "mimicry-testbed",
+        "sd1",
+        "a latent diffusion model on latents of the embedded codec",
+    ),
     "family_probes.safetensors": (
         "family-probes",
         None,

@@ -109,7 +109,7 @@ def _inputs() -> list[Any]:
             options=list(PRESETS),
             default=FAST,
             tooltip="photoguard and glaze: as published against these, 1000 and 3000 steps. fast: "
-            "the same aim from a better start, at most 100 steps, ends where nothing improves.",
+            "the same aim from a better start, at most 116 steps, ends where nothing improves.",
         ),
         build(
             io.Int.Input,

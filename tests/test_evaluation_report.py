@@ -38,6 +38,8 @@ def test_the_report_is_one_file(run: tuple[Results, Path]) -> None:
     assert "IMPRESS <b>" not in page
     assert page.count("<figcaption>difference ×10") == 2, "one picture, two protections"
     assert "other, which was not protected against" in page
+    assert re.search(r'class="text">worst countermeasure<', page), "headings stand above their text"
+    assert re.search(r'<button type="button">worst pull<', page)
 
 
 def test_the_plots_are_files_too_in_both_themes(run: tuple[Results, Path]) -> None:
@@ -59,6 +61,10 @@ def test_plots_show_what_is_there(run: tuple[Results, Path]) -> None:
     fewer = replace(found, protections=found.protections[:2])
     assert not np.array_equal(whole, np.asarray(trade_off(fewer)))
     assert not np.array_equal(np.asarray(survival(found, LIGHT)), np.asarray(survival(found, DARK)))
+    counts = [replace(effect, used=len(found.pictures)) for effect in found.effects]
+    assert counts != found.effects, "one countermeasure saw one picture only, and is told so"
+    uncounted = survival(replace(found, effects=counts))
+    assert not np.array_equal(np.asarray(survival(found)), np.asarray(uncounted))
     without = replace(found, rows=[row for row in found.rows if not row.curve])
     assert purifier_loss(without) is None
     nothing = replace(found, protections=[], effects=[], rows=[])

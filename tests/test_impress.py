@@ -23,8 +23,8 @@ from tests.engine_parts import drawn_picture, random_codec
 from tests.map_pairs import save_random_backbone
 
 STEPS = 20
-#: With these the hinge is open from the first step on.
-EAGER = replace(PRESETS["photoguard"], delta=0.001, alpha=1.0)
+#: With these the hinge is open from the first step on, and Adam forgets as in ``fast``.
+EAGER = replace(PRESETS["photoguard"], delta=0.001, alpha=1.0, memory=PRESETS["fast"].memory)
 
 
 @cache
@@ -58,10 +58,11 @@ def by_formula(
         loss = (x - again).pow(2).mean() + settings.alpha * hinge
         yield wanted, loss.item()
         slope = torch.autograd.grad(loss, x)[0]
-        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        b = settings.memory
+        mean, square = 0.9 * mean + 0.1 * slope, b * square + (1 - b) * slope**2
         cosine = (1 + math.cos(math.pi * (i - 1) / settings.iterations)) / 2
         rate = 1e-5 + (settings.rate - 1e-5) * cosine
-        move = (mean / (1 - 0.9**i)) / ((square / (1 - 0.999**i)).sqrt() + 1e-5)
+        move = (mean / (1 - 0.9**i)) / ((square / (1 - b**i)).sqrt() + 1e-5)
         wanted = (given - rate * move).clamp(-1, 1)
 
 

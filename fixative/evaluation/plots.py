@@ -54,7 +54,7 @@ def survival(found: Results, theme: str = LIGHT) -> Image.Image:
         for number, result in enumerate(results):
             _draw_survival(axes, found, result, names, number, len(results))
         axes.axvline(0, color=_INKS[theme][1], linewidth=1)
-        axes.set_yticks(range(len(names)), ["no countermeasure" if n == NONE else n for n in names])
+        axes.set_yticks(range(len(names)), [_told(found, name) for name in names])
         axes.invert_yaxis()
         axes.set(xlabel="pull that is left (higher protects more)", title=_strengths(results))
         legend_below(figure, axes)
@@ -117,7 +117,10 @@ def legend_below(figure: Any, axes: Any) -> None:
     """A legend under the axes, of what they show; none where nothing is named."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+        wide = 70 + 9 * max(map(len, labels))  # pixels of an entry, roughly
+        fit = int(figure.get_figwidth() * figure.dpi / wide)
+        columns = max(1, min(4, len(labels), fit))
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def _draw_trade_off(axes: Any, found: Results, *, worst: bool) -> None:
@@ -127,7 +130,8 @@ def _draw_trade_off(axes: Any, found: Results, *, worst: bool) -> None:
         if not points:
             continue
         strengths, x, y = zip(*points, strict=True)
-        axes.plot(x, y, label=name, markersize=6, linewidth=1.8, **series_style(number))
+        label = _counted(name, max(result.used for result in results), found)
+        axes.plot(x, y, label=label, markersize=6, linewidth=1.8, **series_style(number))
         for strength, place in zip(strengths, zip(x, y, strict=True), strict=True):
             axes.annotate(
                 f"{strength:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=8
@@ -162,14 +166,17 @@ def _draw_survival(
     if not there:
         return
     ends = [
-        (p.value - (p.value if p.low is None else p.low), (p.high or p.value) - p.value)
+        (
+            p.value - (p.value if p.low is None else p.low),
+            (p.value if p.high is None else p.high) - p.value,
+        )
         for _, p in there
     ]
     axes.errorbar(
         [pull.value for _, pull in there],
         [place for place, _ in there],
         xerr=np.maximum(np.transpose(ends), 0),
-        label=result.protection,
+        label=_counted(result.protection, result.used, found),
         markersize=6,
         elinewidth=1.2,
         capsize=2,
@@ -200,6 +207,20 @@ def _plain(value: float, _place: int) -> str:
 def _pull(found: Results, result: ProtectionResult, countermeasure: str) -> Estimate | None:
     effect = found.effect(result.protection, result.strength, countermeasure, found.codecs[0])
     return None if effect is None else effect.pull
+
+
+def _told(found: Results, countermeasure: str) -> str:
+    """A countermeasure's name on the axis."""
+    if countermeasure == NONE:
+        return "no countermeasure"
+    used = [e.used for e in found.effects if e.countermeasure == countermeasure]
+    return _counted(countermeasure, max(used), found)
+
+
+def _counted(name: str, used: int, found: Results) -> str:
+    """With the number of pictures where it is not all: other pictures, other numbers."""
+    most = max((result.used for result in found.protections), default=used)
+    return name if used == most else f"{name} (n = {used})"
 
 
 def series_style(number: int) -> dict[str, Any]:

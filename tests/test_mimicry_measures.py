@@ -127,16 +127,20 @@ def test_nearness_is_lpips_and_features_tell_pictures_apart() -> None:
     assert not torch.allclose(vectors[0], vectors[1])
 
 
-def made_set(name: str = "a", *, protected: float = 0.5, seeds: int = 3) -> SetNumbers:
+def made_set(
+    name: str = "a", *, protected: float = 0.5, seeds: int = 3, with_lpips: bool = True
+) -> SetNumbers:
     """Originals along one axis; what is drawn without a LoRA along another.
 
-    The cosine with the originals is 1 of a clean imitator and ``protected`` of a protected one.
+    The cosine with the originals is 1 of a clean imitator and ``protected`` of a protected one;
+    LPIPS is 1 and 2 − ``protected``.
     """
 
     def unit(angle: float, seed: int) -> Unit:
         angles = angle + drawn(6, seed=seed, size=1) * 0.01
         vectors = np.concatenate([np.cos(angles), np.sin(angles)], 1)
-        return Unit({"toy": vectors}, angles[:, 0] + 1, 0.25)
+        near = 2 - vectors[:, 0] if with_lpips else None
+        return Unit({"toy": vectors}, near, 0.25)
 
     places = {"no LoRA": np.pi / 2, "clean": 0.0, "clean, other seed": 0.0, "noise": 0.0}
     places["mixture"] = float(np.arccos(protected))
@@ -149,9 +153,12 @@ def made_set(name: str = "a", *, protected: float = 0.5, seeds: int = 3) -> SetN
     return SetNumbers(name, {"toy": originals}, units)
 
 
-def test_imitation_lies_between_no_lora_and_clean() -> None:
+@pytest.mark.parametrize("with_lpips", [True, False])
+def test_imitation_lies_between_no_lora_and_clean(with_lpips: bool) -> None:
     settings = MimicrySettings(arms=plan_arms(["mixture"], [], baseline=None), permutations=200)
-    found = {(r.set, r.arm): r for r in Aggregator([made_set()], settings).results()}
+    found = {
+        (r.set, r.arm): r for r in Aggregator([made_set(with_lpips=with_lpips)], settings).results()
+    }
     mixture, control = found["a", "mixture"], found["a", "clean, other seed"]
     assert mixture.imitation is not None
     assert mixture.weaker is not None
@@ -166,8 +173,9 @@ def test_imitation_lies_between_no_lora_and_clean() -> None:
     assert (mixture.main.p_clean or 1) < 0.05 < (control.main.p_clean or 0)
     assert mixture.main.distance.value > 10 * abs(control.main.distance.value)
     assert (found["a", "clean"].main or mixture.main).p_none == pytest.approx(1 / 201)
-    assert isinstance(mixture.lpips, Estimate)
-    assert mixture.lpips.value == pytest.approx(1 + np.pi / 3, abs=0.02)
+    assert mixture.score is not None
+    assert mixture.score.value == pytest.approx(-1.5 if with_lpips else 0.5, abs=0.02)
+    assert isinstance(mixture.lpips, Estimate) == with_lpips
     assert mixture.loss == 0.25
 
 

@@ -74,14 +74,19 @@ class SetNumbers:
         """Cosines of an imitator's samples with the originals, (K, N)."""
         return similarities(self.units[arm, seed].vectors[space], self.originals[space])
 
-    def score(self, arm: str, seed: int, space: str) -> float:
-        """What imitation is measured by: the mean cosine of samples with originals.
+    def score(self, arm: str, seed: int) -> float:
+        """What imitation is measured by, higher is closer.
 
-        It is DreamBooth's measure of a subject's fidelity (Ruiz et al. 2023), in these features.
-        Distances and KID also count what every picture of a small model lacks, sharpness above
-        all: beside that, whom it imitates hardly shows.
+        Minus the LPIPS of samples to their nearest original: it sees colours, textures and what
+        was disturbed in them alike. Where there is no LPIPS, the mean cosine with all originals
+        in the features that there are. Distances between distributions (KID, energy distance)
+        also count what every picture of a small model lacks, sharpness above all, and beside
+        that it hardly shows whom it imitates.
         """
-        return float(self.similar(arm, seed, space).mean())
+        lpips = self.units[arm, seed].lpips
+        if lpips is not None:
+            return -float(lpips.mean())
+        return float(self.similar(arm, seed, next(iter(self.originals))).mean())
 
     def away(self, arm: str, seed: int, space: str) -> float:
         """Energy distance of an imitator's samples to the originals."""
@@ -167,6 +172,7 @@ class Aggregator:
             asked=asked,
             used=len(units),
             note=note,
+            score=self._bootstrap.mean([one.score(arm.name, seed) for one, seed in units]),
             imitation=left,
             weaker=lost,
             closeness=[self._closeness(units, arm, space) for space in spaces if units],
@@ -178,10 +184,7 @@ class Aggregator:
         self, units: Sequence[tuple[SetNumbers, int]], arm: str
     ) -> tuple[Estimate | None, Estimate | None]:
         """What is left of the clean imitator's gain over none, and what is lost of it."""
-        space = next(iter(units[0][0].originals))
-        scores = np.array(
-            [[one.score(a, seed, space) for a in (NONE, CLEAN, arm)] for one, seed in units]
-        )
+        scores = np.array([[one.score(a, seed) for a in (NONE, CLEAN, arm)] for one, seed in units])
         none, clean, mine = scores.T
         gain = (clean - none).tolist()
         return (

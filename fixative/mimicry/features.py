@@ -106,7 +106,7 @@ class Nearness:
 
 
 class Eyes:
-    """All feature spaces there are, the one that the verdict goes by first.
+    """All feature spaces there are, the one that p values are told of first.
 
     Args:
         codec: whose features are always there.
@@ -119,6 +119,13 @@ class Eyes:
         self.spaces: tuple[FeatureSpace, ...] = (*alex, CodecFeatures(codec))
         self.nearness = None if lpips is None else Nearness(lpips)
         self.missing = missing
+
+    @property
+    def measure(self) -> str:
+        """What imitation is measured by."""
+        if self.nearness is not None:
+            return "LPIPS (Alex) to the nearest original"
+        return f"mean cosine with the originals in the {self.spaces[0].help}"
 
     def vectors(self, images: Tensor) -> dict[str, Tensor]:
         """(N, 3, H, W) → (N, D) of each space, by its name."""

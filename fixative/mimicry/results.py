@@ -32,8 +32,7 @@ class Closeness:
         distance: energy distance, lower is closer.
         kid: kernel inception distance in them, lower is closer; over several sets
             the mean of theirs.
-        similarity: mean cosine over all originals, higher is closer: what the imitation is
-            computed from.
+        similarity: mean cosine over all originals, higher is closer.
         nearest: cosine to the nearest original.
         p_clean: probability of so large a difference to the clean arm, were there none.
         p_none: likewise to the arm without a LoRA.
@@ -59,9 +58,10 @@ class ArmResult:
         asked: imitators that the settings ask for.
         used: those that there are.
         note: why the others are not there.
+        score: what the imitation is computed from, higher is closer; None of no imitators.
         imitation: what is left of the imitation: 0 = as without a LoRA, 1 = as with a clean one.
         weaker: 1 − imitation, with its own interval.
-        closeness: by feature space, the one that the imitation is measured in first.
+        closeness: by feature space, the one that p values are told of first.
         lpips: to the nearest original, lower is closer; None without LPIPS.
         loss: of the last tenth of the training's steps, mean; None without a LoRA.
     """
@@ -72,6 +72,7 @@ class ArmResult:
     asked: int
     used: int
     note: str
+    score: Estimate | None
     imitation: Estimate | None
     weaker: Estimate | None
     closeness: list[Closeness]
@@ -80,7 +81,7 @@ class ArmResult:
 
     @property
     def main(self) -> Closeness | None:
-        """In the features that the verdict goes by."""
+        """In the first features."""
         return self.closeness[0] if self.closeness else None
 
 

@@ -17,8 +17,8 @@ _ARM_COLUMNS = [
     Column("distance", "energy distance to the originals; lower is closer"),
     Column("KID", "kernel inception distance to the originals; lower is closer"),
     Column("nearest", "mean cosine to the nearest original; higher is closer"),
-    Column("similarity", "mean cosine to all originals: what the imitation is computed from"),
-    Column("LPIPS", "of each sample to the nearest original, mean; lower is closer"),
+    Column("similarity", "mean cosine to all originals; higher is closer"),
+    Column("LPIPS", "of each sample to the nearest original; lower is closer"),
     Column("p: clean", "chance of so large a difference to the clean arm, were there none"),
     Column("p: no LoRA", "likewise to what the model draws without a LoRA"),
     Column("loss", "of the last tenth of the training"),
@@ -44,7 +44,8 @@ def arm_table(found: MimicryResults, name: str) -> Table:
     """Every arm of one set, or over all."""
     space = found.tools["features"][0]["name"]
     title = f"How close imitators come: {name} (features: {space})"
-    return Table(title, _ARM_COLUMNS, [_arm_row(result) for result in found.of(name)], _NOTE)
+    note = f"Imitation by {found.tools['imitation by']}. {_NOTE}"
+    return Table(title, _ARM_COLUMNS, [_arm_row(result) for result in found.of(name)], note)
 
 
 def other_table(found: MimicryResults, name: str, number: int) -> Table:

@@ -97,6 +97,7 @@ class MimicryTools:
             },
             "distance": self.distance.name,
             "features": [{"name": s.name, "help": s.help} for s in self.eyes.spaces],
+            "imitation by": self.eyes.measure,
             "no lpips": self.eyes.missing,
             "sha256": dict(self.hashes),
         }

@@ -13,6 +13,11 @@ from fixative.mimicry.workshop import CLEAN
 
 #: A difference that chance makes less often than this counts as one.
 SIGNIFICANT = 0.05
+#: What the other features miss, as seen on the testbed.
+NO_LPIPS = (
+    "There is no LPIPS ({reason}), so imitation is measured in the codec's own features. They tell "
+    "imitators from none, but hardly see what a protection disturbs: look at the grid."
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ def _verdict(found: MimicryResults, name: str) -> Verdict:
     if doubt:
         return Verdict(name, says=False, lines=[f"{name}: {doubt}"])
     lines = [*_protections(found, name), *_comparisons(found, name), *_controls(found, name)]
+    if found.tools["no lpips"]:
+        lines.append(NO_LPIPS.format(reason=found.tools["no lpips"]))
     return Verdict(name, says=True, lines=lines)
 
 
@@ -57,7 +64,7 @@ def _doubt(found: MimicryResults, name: str) -> str:
     clean, none = found.arm(name, CLEAN), found.arm(name, Role.NONE.value)
     if clean is None or none is None or clean.main is None or none.main is None:
         return "nothing can be said yet: no clean imitator to compare with"
-    gained = clean.main.similarity.value > none.main.similarity.value
+    gained = clean.score and none.score and clean.score.value > none.score.value
     if not gained or (clean.main.p_none or 0) > SIGNIFICANT:
         return (
             "nothing can be said: what the clean imitator draws cannot be told from what the model "

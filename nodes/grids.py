@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from .convert import to_pil
 
-LABEL, LETTERS, GAP, MOST_WIDTH = 22, 14, 6, 2048
+GAP, MOST_WIDTH = 6, 2048
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -24,39 +25,63 @@ def labelled_rows(rows: Sequence[tuple[str, Tensor]], *, side: int) -> Image.Ima
         An RGB picture.
     """
     longest = max(len(pictures) for _, pictures in rows)
-    side = max(16, min(side, (MOST_WIDTH - GAP) // longest - GAP))
-    sheet = _paper(longest, len(rows), side, at_least=max(_width(label) for label, _ in rows))
+    cells = _Cells(max(16, min(side, (MOST_WIDTH - GAP) // longest - GAP)))
+    widest = max(cells.width_of(label) for label, _ in rows)
+    sheet = cells.paper(longest, len(rows), at_least=widest)
     for row, (label, pictures) in enumerate(rows):
-        _write(sheet, label, (0, row), side)
+        cells.write(sheet, label, (0, row))
         for column, picture in enumerate(pictures):
-            _put(sheet, picture, (column, row), side)
+            cells.put(sheet, picture, (column, row))
     return sheet
 
 
 def labelled_columns(columns: Sequence[tuple[str, Tensor]], *, side: int) -> Image.Image:
-    """One row of pictures (3, h, w) in [0, 1], a label above each."""
-    sheet = _paper(len(columns), 1, side)
+    """One row of pictures (3, h, w) in [0, 1] of ``side`` pixels, a label above each."""
+    cells = _Cells(side)
+    sheet = cells.paper(len(columns), 1)
     for column, (label, picture) in enumerate(columns):
-        _write(sheet, label, (column, 0), side)
-        _put(sheet, picture, (column, 0), side)
+        cells.write(sheet, label, (column, 0))
+        cells.put(sheet, picture, (column, 0))
     return sheet
 
 
-def _paper(columns: int, rows: int, side: int, *, at_least: int = 0) -> Image.Image:
-    width = max(GAP + columns * (side + GAP), at_least)
-    return Image.new("RGB", (width, rows * (LABEL + side + GAP)), PAPER)
+@dataclass(frozen=True)
+class _Cells:
+    """Where everything goes.
 
+    Attributes:
+        side: of a picture in pixels.
+    """
 
-def _width(label: str) -> int:
-    return round(ImageFont.load_default(LETTERS).getlength(label)) + 2 * GAP
+    side: int
 
+    @property
+    def letters(self) -> int:
+        """Their size, to be read where the sheet is shown smaller."""
+        return max(14, self.side // 10)
 
-def _write(sheet: Image.Image, label: str, cell: tuple[int, int], side: int) -> None:
-    place = GAP + cell[0] * (side + GAP), cell[1] * (LABEL + side + GAP) + 3
-    ImageDraw.Draw(sheet).text(place, label, fill=INK, font=ImageFont.load_default(LETTERS))
+    @property
+    def height(self) -> int:
+        """Of a cell with its label and gap."""
+        return self.letters + 8 + self.side + GAP
 
+    def width_of(self, label: str) -> int:
+        """What a label needs."""
+        return round(ImageFont.load_default(self.letters).getlength(label)) + 2 * GAP
 
-def _put(sheet: Image.Image, picture: Tensor, cell: tuple[int, int], side: int) -> None:
-    drawn = to_pil(picture.cpu()).resize((side, side), Image.Resampling.LANCZOS)
-    place = GAP + cell[0] * (side + GAP), cell[1] * (LABEL + side + GAP) + LABEL
-    sheet.paste(drawn, place)
+    def paper(self, columns: int, rows: int, *, at_least: int = 0) -> Image.Image:
+        """An empty sheet."""
+        width = max(GAP + columns * (self.side + GAP), at_least)
+        return Image.new("RGB", (width, rows * self.height), PAPER)
+
+    def write(self, sheet: Image.Image, label: str, cell: tuple[int, int]) -> None:
+        """A label, from the left edge of a cell (column, row) on."""
+        place = GAP + cell[0] * (self.side + GAP), cell[1] * self.height + 2
+        font = ImageFont.load_default(self.letters)
+        ImageDraw.Draw(sheet).text(place, label, fill=INK, font=font)
+
+    def put(self, sheet: Image.Image, picture: Tensor, cell: tuple[int, int]) -> None:
+        """A picture into a cell, below its label."""
+        drawn = to_pil(picture.cpu()).resize((self.side, self.side), Image.Resampling.LANCZOS)
+        top = cell[1] * self.height + self.letters + 8
+        sheet.paste(drawn, (GAP + cell[0] * (self.side + GAP), top))

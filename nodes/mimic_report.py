@@ -21,6 +21,10 @@ from .mimicking import NO_LORA, Imitator
 from .training import duration
 
 ANIMAL = "Model: the testbed, a laboratory animal. What it shows is no promise about a large model."
+UNSURE = (
+    "Measured in the VAE's own features alone, which see texture more than subjects: with the "
+    "package lpips and AlexNet's weights the verdict is surer. Look at the grid."
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def mimicry_text(story: Story, windows: Mapping[str, Tensor], seconds: float) ->
     lora, clean = story.settings.lora, windows[CLEAN]
     lines = [
         *_verdict(results),
+        *([UNSURE] if story.tools["no lpips"] else []),
         "",
         ANIMAL if story.testbed else f"Model: {story.tools['model']['name']}",
         f"{len(clean)} pictures of {clean.shape[-1]} pixels, rank {lora.rank}, {lora.steps} steps "

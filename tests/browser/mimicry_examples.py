@@ -11,8 +11,8 @@ THREE = {
         f"load {number}": Node("LoadImage", (0, 350 * number), (240, 310), {"image": PICTURE})
         for number in range(3)
     },
-    "two": Node("ImageBatch", (270, 0), (200, 60)),
-    "clean": Node("ImageBatch", (270, 110), (200, 60)),
+    "two": Node("ImageBatch", (258, 0), (230, 60)),
+    "clean": Node("ImageBatch", (258, 110), (230, 60)),
 }
 THREE_WIRES = (
     "load 0.IMAGE > two.image1",
@@ -24,30 +24,30 @@ THREE_WIRES = (
 
 def loader(caption: str) -> Node:
     """The model of an example with three pictures."""
-    return Node("FixativeLoadTestbed", (270, 220), (200, 170), {"caption": caption})
+    return Node("FixativeLoadTestbed", (258, 220), (230, 170), {"caption": caption})
 
 
 MIMIC = Example(
     {
         **THREE,
         "testbed": loader("photo new1"),
-        "note": Node("MarkdownNote", (1630, 860), (480, 280)),
+        "note": Node("MarkdownNote", (1630, 770), (480, 250)),
         "protect": Node("FixativeProtectImage", (500, 0), (280, 460)),
         "counter": Node(
             "FixativeCountermeasure",
             (500, 520),
-            (280, 620),
+            (280, 500),
             {"chain": "jpeg:75+resize:0.5"},
         ),
         "mimic": Node(
             "FixativeLoraMimicryTest",
             (810, 0),
-            (320, 1140),
+            (320, 900),
             {**QUICK, "steps": 30, "batch": 2, "learning_rate": 0.005, "samples": 4},
         ),
-        "grid": Node("PreviewImage", (1160, 0), (440, 1140)),
+        "grid": Node("PreviewImage", (1160, 0), (440, 900)),
         "text": Node("PreviewAny", (1630, 0), (480, 220)),
-        "compare": Node("FixativeCompare", (1630, 280), (480, 520)),
+        "compare": Node("FixativeCompare", (1630, 270), (480, 450)),
     },
     (
         *THREE_WIRES,
@@ -174,11 +174,11 @@ HOST = Example(
         "testbed": loader("photo new1"),
         "empty": Node(
             "EmptyLatentImage",
-            (270, 450),
-            (200, 110),
+            (258, 450),
+            (230, 110),
             {"width": 128, "height": 128, "batch_size": 1},
         ),
-        "note": Node("MarkdownNote", (270, 620), (510, 400)),
+        "note": Node("MarkdownNote", (258, 620), (522, 400)),
         "protect": Node("FixativeProtectImage", (500, 0), (280, 560)),
         **_CLEAN,
         **_PROTECTED,

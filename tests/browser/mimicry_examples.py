@@ -118,8 +118,8 @@ EDIT = Example(
 )
 
 _TRAINING = {
-    "steps": 12,
-    "learning_rate": 0.01,
+    "steps": 20,
+    "learning_rate": 0.03,  # the host divides what a LoRA does by its rank
     "training_dtype": "fp32",
     "lora_dtype": "fp32",
     "gradient_checkpointing": False,
@@ -176,7 +176,7 @@ HOST = Example(
             "EmptyLatentImage",
             (258, 450),
             (230, 110),
-            {"width": 128, "height": 128, "batch_size": 1},
+            {"width": 256, "height": 256, "batch_size": 1},
         ),
         "note": Node("MarkdownNote", (258, 620), (522, 400)),
         "protect": Node("FixativeProtectImage", (500, 0), (280, 560)),

@@ -100,7 +100,8 @@ def test_the_report_tells_all(run: tuple[MimicryResults, Path]) -> None:
     page = (out / "report.html").read_text("utf-8")
     for verdict in verdicts(found):
         assert verdict.says
-        assert len(verdict.lines) == 5
+        assert len(verdict.lines) == 6
+        assert "The clean imitator learnt something" in verdict.lines[-2]
         assert "There is no LPIPS (not wanted here)" in verdict.lines[-1]
     assert f"all sets: with {PROTECTION} at 8/255 the imitation is" in main_verdict(found)
     assert f"after {COUNTERMEASURE}" in main_verdict(found)

@@ -54,6 +54,10 @@ def _verdict(found: MimicryResults, name: str) -> Verdict:
     if doubt:
         return Verdict(name, says=False, lines=[f"{name}: {doubt}"])
     lines = [*_protections(found, name), *_comparisons(found, name), *_controls(found, name)]
+    clean = found.arm(name, CLEAN)
+    if clean is not None and clean.main is not None:
+        told = "what it draws is not what the model draws without it"
+        lines.append(f"The clean imitator learnt something: {told} (p = {_p(clean.main.p_none)}).")
     if found.tools["no lpips"]:
         lines.append(NO_LPIPS.format(reason=found.tools["no lpips"]))
     return Verdict(name, says=True, lines=lines)

@@ -6,6 +6,7 @@ Either way every task computes with one thread, so that results do not depend on
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import signal
 import threading
@@ -166,8 +167,17 @@ def _begin(
     """Load everything once a process."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     _worker = _Worker(Workshop(settings, source.load(), out), messages, stop)
+
+
+def _end_with_parent() -> None:
+    """A run that was killed leaves no worker behind."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _work(task: Task) -> MimicryRow:

@@ -13,7 +13,7 @@ from fixative.errors import FixativeError
 from fixative.evaluation.statistics import Estimate
 from fixative.mimicry.results import ArmResult
 from fixative.mimicry.settings import MimicrySettings
-from fixative.mimicry.verdict import SIGNIFICANT
+from fixative.mimicry.verdict import NO_LPIPS, SIGNIFICANT
 
 from .mimic_numbers import results_of
 from .mimic_windows import CLEAN, PROTECTED, PURIFIED
@@ -21,10 +21,6 @@ from .mimicking import NO_LORA, Imitator
 from .training import duration
 
 ANIMAL = "Model: the testbed, a laboratory animal. What it shows is no promise about a large model."
-UNSURE = (
-    "Measured in the VAE's own features alone, which see texture more than subjects: with the "
-    "package lpips and AlexNet's weights the verdict is surer. Look at the grid."
-)
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def mimicry_text(story: Story, windows: Mapping[str, Tensor], seconds: float) ->
     lora, clean = story.settings.lora, windows[CLEAN]
     lines = [
         *_verdict(results),
-        *([UNSURE] if story.tools["no lpips"] else []),
+        *_missing(story.tools),
         "",
         ANIMAL if story.testbed else f"Model: {story.tools['model']['name']}",
         f"{len(clean)} pictures of {clean.shape[-1]} pixels, rank {lora.rank}, {lora.steps} steps "
@@ -143,10 +139,13 @@ def _line(result: ArmResult) -> str:
     return told + (f"; differs from {', '.join(tests)}" if tests else "")
 
 
+def _missing(tools: Mapping[str, Any]) -> list[str]:
+    reason = tools["no lpips"]
+    return [NO_LPIPS.format(reason=reason)] if reason else []
+
+
 def _features(tools: Mapping[str, Any]) -> str:
-    first = tools["features"][0]["help"]
-    missing = f" (AlexNet's: {tools['no lpips']})" if tools["no lpips"] else ""
-    return f"{first}{missing}"
+    return str(tools["features"][0]["help"])
 
 
 def _whole(share: float | None) -> str:

@@ -251,7 +251,7 @@ class TestReport:
         assert "less faithful" in first
         assert "Purified" in second
         assert "laboratory animal" in text
-        assert "VAE's own features alone" in text  # no LPIPS in these tools
+        assert "There is no LPIPS (not here)" in text
         assert "rank 2, 4 steps of 2, learning rate 0.002" in text
         arms = {one["arm"]: one for one in json.loads(facts)["arms"]}
         assert arms[PROTECTED]["weaker"]["value"] > 0.5

@@ -46,7 +46,7 @@ def drawn() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def scheduler(folder: Path) -> Any:
-    from diffusers import DDIMScheduler
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     return DDIMScheduler.from_pretrained(folder / "scheduler", clip_sample=False)
 

@@ -214,8 +214,8 @@ def test_the_testbed_takes_noise_off_that_the_autoencoder_alone_leaves(text: str
 
     def apart(method: str) -> float:
         purifier = make_countermeasure(method, resources)
-        both = (codec().encode(purifier.purify(image).image) for image in (picture, noised))
-        return torch.nn.functional.mse_loss(*both).item()
+        one, other = (codec().encode(purifier.purify(x).image) for x in (picture, noised))
+        return torch.nn.functional.mse_loss(one, other).item()
 
     before = torch.nn.functional.mse_loss(codec().encode(picture), codec().encode(noised)).item()
     assert apart(text) < 0.8 * apart("roundtrip")

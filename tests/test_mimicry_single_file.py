@@ -30,10 +30,10 @@ def same(one: Denoiser, other: Denoiser) -> bool:
     latents, noise = torch.randn(2, 2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     times = torch.tensor([0.01, 0.7])
     with torch.no_grad():
-        losses = [
+        first, second = (
             each.loss(latents, noise, times, each.condition(CAPTIONS)) for each in (one, other)
-        ]
-    return torch.allclose(*losses)
+        )
+    return torch.allclose(first, second)
 
 
 @pytest.fixture
@@ -97,14 +97,14 @@ def test_a_damaged_one_is_told(file: Path) -> None:
 
 def test_the_shipped_settings_are_those_of_the_real_models() -> None:
     """By the published numbers of parameters, without their memory."""
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     configs = Path(single_file.__file__).parent / "configs"
     published = {"sd1": (859_520_964, 123_060_480), "sdxl": (2_567_463_684, 123_060_480)}
     for name, (unet, text) in published.items():
         with torch.device("meta"):
-            network = UNet2DConditionModel.from_config(read(configs / name / "unet"))
+            network: Any = UNet2DConditionModel.from_config(read(configs / name / "unet"))
             encoder = CLIPTextModel(CLIPTextConfig(**read(configs / name / "text_encoder")))
         assert count(network) == unet
         assert count(encoder) == text

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+Prediction = Literal["epsilon", "v_prediction"]
 #: Letters, letters that end a word, beginning and end of a caption.
 LETTERS = [*"!abcdefghijklmnopqrstuvwxyz", *(f"{c}</w>" for c in "!abcdefghijklmnopqrstuvwxyz")]
 VOCABULARY = {word: n for n, word in enumerate([*LETTERS, "<|startoftext|>", "<|endoftext|>"])}
@@ -52,9 +53,9 @@ _OPEN = {
 _MIDDLE = {"resnets.0": 0, "attentions.0": 1, "resnets.1": 2}
 
 
-def save_folder(folder: Path, *, extended: bool = False, predicts: str = "epsilon") -> Path:
+def save_folder(folder: Path, *, extended: bool = False, predicts: Prediction = "epsilon") -> Path:
     """Write a diffusers folder of Stable Diffusion 1, or of XL."""
-    from diffusers import DDIMScheduler
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     tiny_unet(extended=extended).save_pretrained(folder / "unet")
     DDIMScheduler(
@@ -87,7 +88,7 @@ def save_tokenizer(folder: Path) -> Path:
 
 
 def tiny_unet(*, extended: bool = False) -> Any:
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     torch.manual_seed(0)
     more: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-Prediction = Literal["epsilon", "v_prediction"]
+Prediction = Literal["epsilon", "sample", "v_prediction"]
 #: Letters, letters that end a word, beginning and end of a caption.
 LETTERS = [*"!abcdefghijklmnopqrstuvwxyz", *(f"{c}</w>" for c in "!abcdefghijklmnopqrstuvwxyz")]
 VOCABULARY = {word: n for n, word in enumerate([*LETTERS, "<|startoftext|>", "<|endoftext|>"])}

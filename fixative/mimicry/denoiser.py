@@ -79,7 +79,8 @@ class Denoiser(ABC):
     def noised(self, latents: Tensor, noise: Tensor, times: Tensor) -> Tensor:
         """``a(t)·latents + b(t)·noise`` for (B, C, h, w) and times (B,)."""
         signal, level = (each[:, None, None, None] for each in self.scales(times))
-        return signal * latents + level * noise
+        latents = latents.to(signal.device)
+        return signal * latents + level * noise.to(latents)
 
     def loss(self, latents: Tensor, noise: Tensor, times: Tensor, condition: Condition) -> Tensor:
         """The training loss of each of B latents (B, C, h, w), a mean square: (B,)."""

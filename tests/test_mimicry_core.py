@@ -87,14 +87,15 @@ def test_the_levels_are_those_of_stable_diffusion() -> None:
     assert torch.allclose(signal_levels().double(), torch.tensor(expected).double(), atol=1e-6)
 
 
-def test_the_loss_is_the_error_of_the_noise(denoiser: TestbedDenoiser) -> None:
+def test_the_loss_is_the_error_of_the_velocity(denoiser: TestbedDenoiser) -> None:
     clean, noise, times = latents(), latents(seed=2), torch.tensor([0.1, 0.5, 0.9])
     words = denoiser.condition(["photo dog", "photo", ""])
     level = signal_levels()[(times * 999).round().long()][:, None, None, None]
     noisy = level.sqrt() * clean + (1 - level).sqrt() * noise
     with torch.no_grad():
         found = denoiser.network(noisy, (times * 999).round().long(), words["words"]).sample
-        expected = (found - noise).square().mean((1, 2, 3))
+        velocity = level.sqrt() * noise - (1 - level).sqrt() * clean
+        expected = (found - velocity).square().mean((1, 2, 3))
         assert torch.allclose(denoiser.loss(clean, noise, times, words), expected, rtol=1e-3)
 
 

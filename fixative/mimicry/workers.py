@@ -5,7 +5,6 @@ Either way every task computes with one thread, so that results do not depend on
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import queue
 import signal
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import multiprocessing
 
 from fixative.errors import FixativeError
 from fixative.mimicry.rows import MimicryRow, Task

@@ -9,7 +9,6 @@ import torch
 
 from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
 from fixative.cli.progress import tasks_progress
-from fixative.errors import SettingError
 from fixative.evaluation import (
     Protocol,
     Results,
@@ -21,6 +20,7 @@ from fixative.evaluation import (
 from fixative.evaluation.markdown import markdown_tables, worst_table
 from fixative.evaluation.report import write_report
 from fixative.evaluation.rows import FAILED
+from fixative.mimicry.load import require_device
 from fixative.pictures.naming import shown
 
 
@@ -85,13 +85,8 @@ def _protocol(request: Request) -> Protocol:
 
 
 def _device(name: str | None) -> str | None:
-    if name is None:
-        return None
-    try:
-        torch.zeros((), device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        told = str(error).partition("\n")[0]
-        raise SettingError(f"device: {name!r} cannot be used here ({told}); try cpu") from error
+    if name is not None:
+        require_device(name)
     return name
 
 

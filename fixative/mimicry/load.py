@@ -38,7 +38,7 @@ def load_denoiser(
         FixativeError: nothing there, not a known format, no such device, or diffusers is missing.
     """
     if device is not None:
-        _require_device(str(device))
+        require_device(str(device))
     path = Path(source)
     if is_testbed(source):
         chosen = None if str(source) == TESTBED else path
@@ -64,7 +64,12 @@ def is_testbed(source: str | Path) -> bool:
     return f'"{FORMAT}"' in read_metadata(path).get("fixative", "")
 
 
-def _require_device(name: str) -> None:
+def require_device(name: str) -> None:
+    """Refuse a device that torch cannot compute on here.
+
+    Raises:
+        SettingError: it cannot.
+    """
     try:
         torch.zeros((), device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

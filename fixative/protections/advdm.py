@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fixative.protections.base import Protection
-from fixative.protections.denoising import STEPS_PARAMETER, DenoiserDescent, Draw, Losses
-from fixative.protections.method import Method, Request
+from fixative.protections.denoising import DenoiserDescent, Draw, Losses, denoiser_method
 
 
 class AdvDM(DenoiserDescent):
@@ -24,21 +22,4 @@ class AdvDM(DenoiserDescent):
         return {"denoising": loss}, -slope
 
 
-def _make(request: Request) -> Protection:
-    return AdvDM(
-        request.codec,
-        request.denoiser,
-        strength=request.strength,
-        steps=request.whole("steps"),
-        seed=request.seed,
-        on_step=request.on_step,
-    )
-
-
-METHOD = Method(
-    AdvDM.name,
-    "ascent on a denoiser's training loss",
-    _make,
-    (STEPS_PARAMETER,),
-    needs=("codec", "denoiser"),
-)
+METHOD = denoiser_method(AdvDM, "ascent on a denoiser's training loss")

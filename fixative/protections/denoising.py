@@ -17,6 +17,7 @@ from fixative.mimicry.denoiser import Denoiser
 from fixative.mimicry.space import require_same_space, side_of, windows
 from fixative.protections.descent import descend
 from fixative.protections.iterative import MOST_STEPS, IterativeProtection, OnAttackStep
+from fixative.protections.method import Method, Request
 from fixative.registry import Parameter
 
 #: Of each step, in 1/255.
@@ -136,3 +137,24 @@ class DenoiserDescent(IterativeProtection):
                     "Close other programs, or choose sds, which needs none"
                 ) from error
         return loss.item(), slope.to(latents)
+
+
+def denoiser_method(kind: type[DenoiserDescent], told: str) -> Method:
+    """The registry's entry of a descent that needs codec and denoiser.
+
+    Args:
+        kind: of the protection.
+        told: what it is, in a line.
+    """
+
+    def make(request: Request) -> DenoiserDescent:
+        return kind(
+            request.codec,
+            request.denoiser,
+            strength=request.strength,
+            steps=request.whole("steps"),
+            seed=request.seed,
+            on_step=request.on_step,
+        )
+
+    return Method(kind.name, told, make, (STEPS_PARAMETER,), needs=("codec", "denoiser"))

@@ -6,10 +6,8 @@ from functools import cached_property
 
 from torch import Tensor
 
-from fixative.protections.base import Protection
-from fixative.protections.denoising import STEPS_PARAMETER, DenoiserDescent, Draw, Losses
+from fixative.protections.denoising import DenoiserDescent, Draw, Losses, denoiser_method
 from fixative.protections.goals import PatternGoal, mist_pattern
-from fixative.protections.method import Method, Request
 
 #: What the denoising loss, a mean, counts beside the texture's sum of squares …
 RATE = 1e4
@@ -40,21 +38,7 @@ class MistFused(DenoiserDescent):
         return PatternGoal(self._codec, mist_pattern())
 
 
-def _make(request: Request) -> Protection:
-    return MistFused(
-        request.codec,
-        request.denoiser,
-        strength=request.strength,
-        steps=request.whole("steps"),
-        seed=request.seed,
-        on_step=request.on_step,
-    )
-
-
-METHOD = Method(
-    MistFused.name,
+METHOD = denoiser_method(
+    MistFused,
     "Mist's texture and ascent on a denoiser's loss at once (mode 2, fused)",
-    _make,
-    (STEPS_PARAMETER,),
-    needs=("codec", "denoiser"),
 )

@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 from fixative.mimicry.space import windows
-from fixative.protections.base import Protection
-from fixative.protections.denoising import STEPS_PARAMETER, DenoiserDescent, Draw, Losses
-from fixative.protections.method import Method, Request
+from fixative.protections.denoising import DenoiserDescent, Draw, Losses, denoiser_method
 
 
 class ScoreDistillation(DenoiserDescent):
@@ -43,21 +41,7 @@ class ScoreDistillation(DenoiserDescent):
         return (signal / level * (there - found)).to(latents)
 
 
-def _make(request: Request) -> Protection:
-    return ScoreDistillation(
-        request.codec,
-        request.denoiser,
-        strength=request.strength,
-        steps=request.whole("steps"),
-        seed=request.seed,
-        on_step=request.on_step,
-    )
-
-
-METHOD = Method(
-    ScoreDistillation.name,
+METHOD = denoiser_method(
+    ScoreDistillation,
     "score distillation, SDS(−): descent on a denoiser's error, without its gradients",
-    _make,
-    (STEPS_PARAMETER,),
-    needs=("codec", "denoiser"),
 )

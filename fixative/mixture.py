@@ -150,6 +150,16 @@ def load_mixture(path: Path | None = None, *, family: str = "sd1") -> Mixture:
         raise MixtureError(f"mixture {source.name}: {error} is missing; get it again") from error
 
 
+def read_family(path: Path) -> str:
+    """The latent family of a file, without loading its perturbations.
+
+    Raises:
+        MixtureError: not a mixture.
+        WeightsError: damaged file.
+    """
+    return str(_description(path)["family"])
+
+
 def read_learnt(path: Path) -> dict[str, Tensor]:
     """``Mixture.learnt`` of a file, without loading its perturbations.
 
@@ -157,7 +167,7 @@ def read_learnt(path: Path) -> dict[str, Tensor]:
         MixtureError: not a mixture.
         WeightsError: damaged file.
     """
-    family = _description(path)["family"]
+    family = read_family(path)
     with safetensors.safe_open(path, framework="pt") as file:
         return {family: file.get_tensor("probe")} if "probe" in file.keys() else {}  # noqa: SIM118
 

@@ -13,8 +13,9 @@ from PIL import Image
 from fixative.detector import Detector
 from fixative.mixture import load_mixture
 from fixative.pictures import Picture
-from fixative_webui import mixtures, reports
+from fixative_webui import reports
 from fixative_webui.pictures import picture_of
+from fixative_webui.vae import mixture_to_look_for
 
 if TYPE_CHECKING:
     from fixative_webui.settings import Options
@@ -52,7 +53,7 @@ def inspect(image: Image.Image | Picture, options: Options) -> Inspected:
         FixativeError: the image is refused, or the weights folder is.
     """
     picture = image if isinstance(image, Picture) else picture_of(image)
-    path = mixtures.to_look_for(options.weights)
+    path = mixture_to_look_for(options)
     with torch.inference_mode(False), torch.no_grad():
         [found] = _detector(path, path.stat().st_mtime_ns).inspect(picture.images())
     return Inspected(

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fixative.errors import FixativeError, MixtureError, WeightsError
@@ -56,6 +57,16 @@ class Shelf:
             f"for {', '.join(self.families())}); choose the VAE 'auto' or 'embedded', or put a "
             f"mixture trained for this VAE into {self.folder}"
         )
+
+    def first(self) -> Path:
+        """The file of the first mixture of any family.
+
+        Raises:
+            WeightsError: it is damaged.
+        """
+        _, path = next(self._all())  # one is always shipped
+        self._verify(path)
+        return path
 
     def _all(self) -> Iterator[tuple[str, Path]]:
         """Family and file of every mixture, in the order of preference."""
@@ -115,6 +126,7 @@ def _learnt(path: Path, changed_ns: int) -> dict[str, Tensor]:
 
 @lru_cache(maxsize=2)
 def _loaded(path: Path, changed_ns: int) -> Mixture:
-    """A loaded mixture, kept until its file changes."""
+    """A loaded mixture, kept until its file changes; never made of inference tensors."""
     del changed_ns
-    return load_mixture(path)
+    with torch.inference_mode(False):
+        return load_mixture(path)

@@ -1,7 +1,7 @@
 """What the tab, Extras, generation and the API have in common: pictures in, pictures out.
 
-Nothing here knows gradio or a host. A codec comes from ``vae.codec_for`` or ``host.codec``, and is
-used while that block is open:
+Nothing here knows gradio or a host. A codec comes from ``vae.codec_for`` (to purify with also from
+``host.codec``), and is used while that block is open:
 
     with codec_for(options) as seen:
         done = protect(image, options, seen, on_step=tell)
@@ -30,19 +30,21 @@ from fixative.countermeasures import (
     needed_resources,
 )
 from fixative.errors import SettingError
+from fixative.mixture import Mixture
 from fixative.perceptual import VisibilityMap, load_visibility_map
 from fixative.perceptual.distance import PerceptualDistance, load_distance
 from fixative.pictures import Picture
 from fixative.pictures.picture import Pixels, images_to_pixels
 from fixative.protector import MAP_OFF, PictureReport, Protector, ProtectSettings
 from fixative.reporting import Reporter, ReportSettings
-from fixative_webui import mixtures, reports
+from fixative_webui import reports
 from fixative_webui.looking import Inspected, inspect
 from fixative_webui.pictures import image_like, picture_of
 
 if TYPE_CHECKING:
     from fixative_webui.host import Seen
     from fixative_webui.settings import Options
+    from fixative_webui.vae import Sight
 
 __all__ = ["Done", "Inspected", "OnStep", "inspect", "needs_codec", "protect", "purify"]
 
@@ -74,7 +76,7 @@ class Done:
 def protect(
     image: Image.Image | Picture,
     options: Options,
-    seen: Seen,
+    seen: Sight,
     on_step: OnStep | None = None,
     *,
     measure: bool = False,
@@ -83,21 +85,21 @@ def protect(
 
     Args:
         image: a Pillow image, or a picture that was read from a file.
-        options: strength, target, map and weights folder.
-        seen: the codec to protect by.
+        options: strength, target and map.
+        seen: the codec to protect by, and a mixture of its family.
         on_step: told of each step.
         measure: measure the pull too, beside random noise's; two more encodes of each.
 
     Raises:
-        FixativeError: an option is out of range, nothing fits the codec, or the image is refused.
+        FixativeError: an option is out of range, or the image is refused.
     """
+    assert seen.mixture is not None, "lent for purifying, see codec_for"
     picture = _picture(image)
     tell = on_step or _silent
     steps = 3 if measure else 2
-    tell(0, steps, "choosing what fits")
+    tell(0, steps, "loading")
     with torch.inference_mode(False), torch.no_grad():
-        chosen = mixtures.choose(seen.codec, options.weights)
-        protector = _protector(chosen, options)
+        protector = _protector(seen.codec, seen.mixture, options)
         tell(1, steps, "protecting")
         before = picture.images()
         protected = protector.protect(before)
@@ -105,7 +107,7 @@ def protect(
         figures = None
         if measure:
             tell(2, steps, "measuring")
-            figures = _reporter(chosen, options).measure(before, protected.image)
+            figures = _reporter(seen.codec, seen.mixture, options).measure(before, protected.image)
     tell(steps, steps, "done")
     pixels = images_to_pixels(protected.image)
     return Done(
@@ -113,7 +115,7 @@ def protect(
         pixels=pixels,
         report=reports.protected(facts, seen.says, figures),
         info=reports.protected_facts(facts, seen.says, figures),
-        notices=[*picture.notes, *chosen.notices, *reports.cautions(facts, figures)],
+        notices=[*picture.notes, *seen.notices, *reports.cautions(facts, figures)],
         parameters=reports.parameters(facts),
     )
 
@@ -182,18 +184,16 @@ def needs_codec(method: str) -> bool:
     return "codec" in needed
 
 
-def _protector(chosen: mixtures.Chosen, options: Options) -> Protector:
+def _protector(codec: Codec, mixture: Mixture, options: Options) -> Protector:
     settings = ProtectSettings(options.strength, options.target, options.strength_map)
-    device = str(chosen.codec.device)
     off = options.strength_map == MAP_OFF
-    visibility = None if off else _visibility(options.strength_map, device)
-    return Protector(chosen.codec, chosen.mixture, settings, visibility=visibility)
+    visibility = None if off else _visibility(options.strength_map, str(codec.device))
+    return Protector(codec, mixture, settings, visibility=visibility)
 
 
-def _reporter(chosen: mixtures.Chosen, options: Options) -> Reporter:
-    visibility = _visibility("learned", str(chosen.codec.device))
-    settings = ReportSettings(target=options.target)
-    return Reporter(chosen.codec, chosen.mixture, visibility, settings)
+def _reporter(codec: Codec, mixture: Mixture, options: Options) -> Reporter:
+    visibility = _visibility("learned", str(codec.device))
+    return Reporter(codec, mixture, visibility, ReportSettings(target=options.target))
 
 
 def _countermeasure(method: str, codec: Codec | None, distance: str, seed: int) -> Countermeasure:

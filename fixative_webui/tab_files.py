@@ -1,0 +1,93 @@
+"""The files of the tab: what was uploaded, where results go, and what the page may show."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fixative.errors import SettingError
+from fixative.pictures import ReadLimits
+
+#: Gradio gives these files to the page wherever the host keeps its results.
+_SERVED = "GRADIO_TEMP_DIR"
+#: The largest picture that the tab reads.
+LIMITS = ReadLimits()
+
+
+def uploaded(value: Any, *, what: str = "picture") -> Path:
+    """The file of a field for one.
+
+    Args:
+        value: what gradio gives: nothing, a path, or a file with a name.
+        what: what messages call the field.
+
+    Raises:
+        SettingError: the field is empty.
+    """
+    found = all_uploaded(value)
+    if not found:
+        raise SettingError(f"{what}: there is none; drop a file on the field, or click on it")
+    return found[0]
+
+
+def all_uploaded(value: Any) -> list[Path]:
+    """The files of a field for many, in order."""
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return [Path(str(getattr(each, "name", each))) for each in values]
+
+
+def folder_named(text: str | None, *, what: str) -> Path:
+    """A folder that a person wrote.
+
+    Raises:
+        SettingError: the field is empty.
+    """
+    written = (text or "").strip().strip("\"'")
+    if not written:
+        raise SettingError(f"{what}: write the folder's path on the machine that runs the web UI")
+    return Path(written).expanduser()
+
+
+def free_names(sources: Iterable[Path], folder: Path, *, ending: str) -> list[Path]:
+    """``<source><ending>`` in a folder for each source; numbered where the name is taken."""
+    names: list[Path] = []
+    taken: set[Path] = set()
+    stem, suffix = os.path.splitext(ending)  # noqa: PTH122 - not a path's
+    for source in sources:
+        path, number = folder / f"{source.stem}{ending}", 2
+        while _folded(path) in taken or path.exists():
+            path = folder / f"{source.stem}{stem}-{number}{suffix}"
+            number += 1
+        taken.add(_folded(path))
+        names.append(path)
+    return names
+
+
+def shown_copy(image: Image.Image, name: str, *, icc: bytes | None = None) -> Path:
+    """A lossless file of a picture that the page may show, in gradio's temporary folder.
+
+    Args:
+        image: without metadata.
+        name: of the file.
+        icc: the profile that its colours are meant in.
+    """
+    path = page_folder() / name
+    image.save(path, "PNG", compress_level=1, icc_profile=icc)
+    return path
+
+
+def page_folder() -> Path:
+    """A new folder whose files the page may show."""
+    top = Path(os.environ.get(_SERVED) or Path(tempfile.gettempdir()) / "gradio")
+    top.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="fixative-", dir=top))
+
+
+def _folded(path: Path) -> Path:
+    """Names are compared without case, as some disks do."""
+    return path.with_name(path.name.casefold())

@@ -162,11 +162,16 @@ def vae_field(name: str, options: Options) -> Any:
     return not_remembered(
         gr.Dropdown(
             choices=list(VAES.values()),
-            value=VAES[options.vae],
+            value=VAES.get(options.vae, VAES["auto"]),
             label="VAE",
             elem_id=f"fixative_{name}_vae",
         )
     )
+
+
+def vae_named(label: str) -> str:
+    """The choice that a label of ``vae_field`` stands for."""
+    return next(choice for choice, text in VAES.items() if text == label)
 
 
 def not_remembered(field: Any) -> Any:

@@ -3,33 +3,28 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 
-from fixative.pictures import OUTPUT_FORMATS, read_picture, write_picture
+from fixative.pictures import read_picture
 from fixative_webui import host, tab_batch
-from fixative_webui import tab_html as html
 from fixative_webui.settings import Options
 from fixative_webui.tab_answer import Answer
-from fixative_webui.tab_files import LIMITS, free_names, shown_copy, uploaded
+from fixative_webui.tab_files import LIMITS, uploaded
 from fixative_webui.tab_parts import (
-    VAES,
     picture_field,
     protection_fields,
     results,
+    vae_named,
     wire,
 )
-from fixative_webui.tab_view import compare_view
+from fixative_webui.tab_saved import saved
 from fixative_webui.vae import codec_for
-from fixative_webui.work import Done, protect
+from fixative_webui.work import protect
 
 ENDING = "-protected.png"
-PNG = OUTPUT_FORMATS["png"]
 
 
 def build(options: Options) -> None:
@@ -53,27 +48,7 @@ def protect_one(
     with host.job("Protecting"), codec_for(options) as seen:
         before = read_picture(source, limits=LIMITS)
         done = protect(before, options, seen, host.tell, measure=measure)
-        [path] = free_names([source], host.allowed_output_dir(), ending=ENDING)
-        saved = write_picture(before, done.pixels, path, output=PNG)
-    view = compare_view(
-        shown_copy(before.image(), "before.png", icc=before.metadata.icc),
-        shown_copy(done.image, "after.png", icc=before.metadata.icc),
-        size=before.size,
-        name=source.name,
-    )
-    return Answer(told(done, path, saved.notes), view, [path])
-
-
-def told(done: Done, path: Path, notes: Sequence[str] = ()) -> str:
-    """A report on one picture that was saved."""
-    first, *others = done.report.splitlines()
-    return html.report(
-        html.heading(first),
-        *(html.paragraph(line) for line in others),
-        html.bullets([*done.notices, *notes]),
-        html.paragraph(f"Saved without loss as {path}"),
-        html.details("Every number, as JSON", json.dumps(done.info, indent=1)),
-    )
+    return saved(before, done, ending=ENDING)
 
 
 def chosen(strength: float, target: str, strength_map: str, vae: str) -> Options:
@@ -85,11 +60,6 @@ def chosen(strength: float, target: str, strength_map: str, vae: str) -> Options
         strength_map=strength_map,
         vae=vae_named(vae),
     )
-
-
-def vae_named(label: str) -> Any:
-    """The choice that a label of the field stands for."""
-    return next((choice for choice, text in VAES.items() if text == label), label)
 
 
 def _build_one(options: Options) -> None:

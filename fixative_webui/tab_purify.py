@@ -3,7 +3,6 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import gradio as gr
 
 from fixative.countermeasures import PRESETS
-from fixative.pictures import OUTPUT_FORMATS, read_picture, write_picture
+from fixative.pictures import read_picture
 from fixative_webui import host
-from fixative_webui import tab_html as html
 from fixative_webui.settings import Options
 from fixative_webui.tab_answer import Answer
-from fixative_webui.tab_files import LIMITS, free_names, shown_copy, uploaded
+from fixative_webui.tab_files import LIMITS, uploaded
 from fixative_webui.tab_parts import picture_field, results, vae_field, vae_named, wire
-from fixative_webui.tab_view import compare_view
+from fixative_webui.tab_saved import saved
 from fixative_webui.vae import codec_for
 from fixative_webui.work import needs_codec, purify
 
@@ -37,7 +35,6 @@ METHODS = (
     "tv:0.05",
     "jpeg:75+resize:0.5",
 )
-PNG = OUTPUT_FORMATS["png"]
 
 
 def build(options: Options) -> None:
@@ -73,20 +70,4 @@ def purify_one(picture: Any, method: str, seed: float, vae: str) -> Answer:
     with host.job("Purifying"), lent as seen:
         before = read_picture(source, limits=LIMITS)
         done = purify(before, written, seen, host.tell, seed=int(seed or 0))
-        [path] = free_names([source], host.allowed_output_dir(), ending=ENDING)
-        saved = write_picture(before, done.pixels, path, output=PNG)
-    view = compare_view(
-        shown_copy(before.image(), "before.png", icc=before.metadata.icc),
-        shown_copy(done.image, "after.png", icc=before.metadata.icc),
-        size=before.size,
-        name=source.name,
-    )
-    first, *others = done.report.splitlines()
-    report = html.report(
-        html.heading(first),
-        *(html.paragraph(line) for line in others),
-        html.bullets([*done.notices, *saved.notes]),
-        html.paragraph(f"Saved without loss as {path}"),
-        html.details("Every number, as JSON", json.dumps(done.info, indent=1)),
-    )
-    return Answer(report, view, [path])
+    return saved(before, done, ending=ENDING)

@@ -1,0 +1,40 @@
+"""Thin hosts, each booted once for all tests that ask for the same, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.webui.environments import CHECKOUT, EnvironmentUnavailableError
+from tests.webui.server import RunningWebui, running_webui
+
+#: ``webui("forge", "--api")``: see ``running_webui`` for the rest.
+Start = Callable[..., RunningWebui]
+
+
+@pytest.fixture(scope="session")
+def webui(tmp_path_factory: pytest.TempPathFactory) -> Generator[Start]:
+    """A function that boots a thin host, or gives the one that was booted for the same arguments.
+
+    All of them stop when the session ends.
+    """
+    running: dict[str, RunningWebui] = {}
+    with ExitStack() as stack:
+
+        def start(flavour: str, *flags: str, **options: Any) -> RunningWebui:
+            key = json.dumps([flavour, flags, options], default=str)
+            if key not in running:
+                base = tmp_path_factory.mktemp(flavour.replace(".", "_"))
+                options.setdefault("extension", CHECKOUT)
+                try:
+                    host = stack.enter_context(running_webui(flavour, base, *flags, **options))
+                except EnvironmentUnavailableError as error:
+                    pytest.skip(str(error))
+                running[key] = host
+            return running[key]
+
+        yield start

@@ -1,0 +1,317 @@
+"""The loaded checkpoint's VAE as each host keeps it: exact, differentiable, left alone."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fixative.codecs import KLCodec, load_codec
+from fixative.codecs.families import SCALINGS
+from fixative.codecs.learnt import learnt_name, normalised, probe_latents
+from fixative.errors import CodecError, SettingError
+from tests.webui.hosting import FLAVOURS, Hosted, hosted
+from tests.webui.loaded_vaes import (
+    ShippedAsKL,
+    in_inference_mode,
+    model_of,
+    random_kl,
+    seamless,
+    tiled_by_an_extension,
+    under_medvram,
+)
+
+OLDEST, A1111, FORGE = "a1111-1.6.0", "a1111-1.10.1", "forge"
+
+
+@pytest.fixture(params=(OLDEST, FORGE))  # for VAEs, what lies between is as the oldest
+def webui(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Hosted, None, None]:
+    with hosted(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def a1111(tmp_path: Path) -> Generator[Hosted, None, None]:
+    with hosted(A1111, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Generator[Hosted, None, None]:
+    with hosted(FORGE, tmp_path) as found:
+        yield found
+
+
+def picture(side: int = 64) -> Tensor:
+    return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(3))
+
+
+def load(webui: Hosted, vae: nn.Module) -> nn.Module:
+    """Let the host hold a VAE, made the way that it makes its own."""
+    loaded = in_inference_mode(vae) if webui.flavour == FORGE else vae
+    webui.load(model_of(webui.flavour, loaded))
+    return loaded
+
+
+@torch.no_grad()
+def plain_latents(vae: nn.Module, images: Tensor, *, family: str = "unknown") -> Tensor:
+    """What a codec on the module itself gives, without any host."""
+    module: Any = copy.deepcopy(vae).float()
+    for name in ("encode", "forward"):
+        module.__dict__.pop(name, None)
+    scaling = SCALINGS.get(family)
+    scale = scaling.scale if scaling else 1.0
+    return KLCodec(module, name="plain", scale=scale).encode(images)
+
+
+def fingerprint(module: nn.Module) -> dict[str, Any]:
+    """Everything of a module that must not change."""
+    weights = {
+        name: (tensor.dtype, tensor.contiguous().view(torch.uint8).numpy().tobytes())
+        for name, tensor in module.state_dict().items()
+    }
+    hung_on = [
+        (sorted(vars(part).keys()), dict(part._forward_pre_hooks), part.training)
+        for part in module.modules()
+    ]
+    pads = [part.padding_mode for part in module.modules() if isinstance(part, nn.Conv2d)]
+    asked = [parameter.requires_grad for parameter in module.parameters()]
+    return {"weights": weights, "hung on": hung_on, "pads": pads, "gradients": asked}
+
+
+KINDS = {
+    "sd1": lambda: ShippedAsKL(),
+    "sd1 fp16": lambda: ShippedAsKL().half(),
+    "sd1 bf16": lambda: ShippedAsKL().bfloat16(),
+    "sd1 without quant_conv": lambda: ShippedAsKL(quant=False),
+    "random": lambda: random_kl(),
+    "random fp16": lambda: random_kl(seed=1).half(),
+    "random, 16 channels, no quant_conv": lambda: random_kl(16, quant=False),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_encodes_as_the_plain_codec_and_leaves_the_hosts_alone(webui: Hosted, kind: str) -> None:
+    vae = KINDS[kind]()
+    family = "sd1" if kind.startswith("sd1") else "unknown"
+    expected = plain_latents(vae, picture(), family=family)
+    loaded = load(webui, vae)
+    before = fingerprint(loaded)
+
+    with webui.host.codec("loaded") as seen, torch.no_grad():
+        found = seen.codec.encode(picture())
+        again = seen.codec.encode(picture())
+
+    assert torch.equal(found, again)
+    assert found.dtype == torch.float32
+    assert float((found - expected).abs().max()) < 1e-4 * max(1, float(expected.abs().max()))
+    assert seen.codec.family == family
+    assert family in seen.says
+    assert "float32" in seen.says
+    assert "cpu" in seen.says
+    assert fingerprint(loaded) == before
+
+
+def test_latents_are_those_of_the_shipped_codec(webui: Hosted) -> None:
+    """The scaling of the family is in them: mixtures and entropies rely on it."""
+    load(webui, ShippedAsKL())
+    with webui.host.codec("loaded") as seen, torch.no_grad():
+        found = seen.codec.encode(picture())
+    assert torch.allclose(found, load_codec().encode(picture()), atol=1e-4)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_whatever_mode_the_caller_is_in(webui: Hosted, mode: Any) -> None:
+    load(webui, random_kl())
+    with mode(), webui.host.codec("loaded") as seen:
+        image = picture().requires_grad_()
+        (slope,) = torch.autograd.grad(seen.codec.encode(image).square().sum(), image)
+    assert float(slope.abs().max()) > 0
+    assert not torch.is_inference_mode_enabled()
+    assert torch.is_grad_enabled()
+
+
+def test_decodes_where_it_was_asked_to(webui: Hosted) -> None:
+    load(webui, ShippedAsKL())
+    with webui.host.codec("loaded", decoder=True) as seen, torch.no_grad():
+        again = seen.codec.reconstruct(picture())
+    expected = load_codec().reconstruct(picture())
+    assert torch.allclose(again, expected, atol=1e-3)
+    with webui.host.codec("loaded") as seen, pytest.raises(CodecError, match="decoder"):
+        seen.codec.reconstruct(picture())
+
+
+def test_the_copy_is_gone_after_the_block_whoever_holds_the_codec(webui: Hosted) -> None:
+    load(webui, random_kl())
+    devices = webui.module("modules.devices")
+    before = devices.collections
+    with webui.host.codec("loaded", decoder=True) as seen:
+        weights = [weakref.ref(part) for part in seen.codec._module.modules()][1:]
+        assert all(part() is not None for part in weights)
+    gc.collect()
+    assert [part() for part in weights if part() is not None] == []
+    assert devices.collections > before
+
+
+def test_the_copy_is_gone_after_a_block_that_failed(webui: Hosted) -> None:
+    load(webui, random_kl())
+    weights: list[Any] = []
+
+    def fail() -> None:
+        with webui.host.codec("loaded") as seen:
+            weights.extend(weakref.ref(part) for part in list(seen.codec._module.children()))
+            raise RuntimeError("the block failed")
+
+    with pytest.raises(RuntimeError, match="the block failed"):
+        fail()
+    gc.collect()
+    assert weights
+    assert [part() for part in weights if part() is not None] == []
+
+
+HUNG_ON = {"medvram": under_medvram, "tiling": tiled_by_an_extension, "both": None}
+
+
+@pytest.mark.parametrize("what", HUNG_ON)
+def test_what_hosts_and_extensions_hang_on_a_vae_stays_behind(webui: Hosted, what: str) -> None:
+    vae = ShippedAsKL()
+    expected = plain_latents(vae, picture(), family="sd1")
+    loaded = load(webui, vae)
+    for hang in [HUNG_ON[what]] if HUNG_ON[what] else [under_medvram, tiled_by_an_extension]:
+        assert hang is not None
+        hang(loaded)
+    before = fingerprint(loaded)
+    with webui.host.codec("loaded") as seen, torch.no_grad():
+        assert torch.allclose(seen.codec.encode(picture()), expected, atol=1e-4)
+    assert fingerprint(loaded) == before
+
+
+def test_seamless_padding_of_the_host_does_not_change_the_latents(webui: Hosted) -> None:
+    vae = random_kl()
+    expected = plain_latents(vae, picture())
+    loaded = seamless(load(webui, vae))
+    with webui.host.codec("loaded") as seen, torch.no_grad():
+        assert torch.allclose(seen.codec.encode(picture()), expected, atol=1e-4)
+    assert all(part.padding_mode == "circular" for part in loaded.modules() if _conv(part))
+
+
+def _conv(part: nn.Module) -> bool:
+    return isinstance(part, nn.Conv2d)
+
+
+def test_nothing_loaded(webui: Hosted) -> None:
+    models = webui.module("modules.sd_models")
+    nothing = models.FakeInitialModel() if webui.flavour == FORGE else None
+    for model in (nothing, model_of(webui.flavour, None)):
+        webui.load(model)
+        with webui.host.codec() as seen, torch.no_grad():
+            assert torch.equal(seen.codec.encode(picture()), load_codec().encode(picture()))
+            assert "Fixative's own" in seen.says
+            assert "no checkpoint is loaded" in seen.says
+        with pytest.raises(CodecError, match="generate a picture"), webui.host.codec("loaded"):
+            pass
+
+
+def test_the_choice(webui: Hosted) -> None:
+    load(webui, random_kl())
+    with webui.host.codec("auto") as seen:
+        assert "loaded checkpoint" in seen.says
+    with webui.host.codec("embedded") as seen:
+        assert seen.codec.family == "sd1"
+        assert seen.says == "Fixative's own VAE, as chosen"
+    with pytest.raises(SettingError, match="auto, loaded, embedded"), webui.host.codec("other"):
+        pass
+
+
+def test_auto_passes_over_a_family_that_has_no_mixture(webui: Hosted) -> None:
+    load(webui, random_kl())
+    with webui.host.codec("auto", families=["sd1"]) as seen:
+        assert seen.codec.family == "sd1"
+        assert "unknown, which has no mixture" in seen.says
+    with webui.host.codec("loaded", families=["sd1"]) as seen:
+        assert seen.codec.family == "unknown"
+
+
+def test_a_learnt_space_is_found_again(a1111: Hosted) -> None:
+    vae = random_kl()
+    probe = normalised(probe_latents(KLCodec(copy.deepcopy(vae), name="plain")))
+    name = learnt_name(probe)
+    load(a1111, vae.half())
+    with a1111.host.codec("auto", families=["sd1", name], learnt={name: probe}) as seen:
+        assert seen.codec.family == name
+        assert name in seen.says
+
+
+def test_a_vae_that_gives_no_numbers(webui: Hosted) -> None:
+    vae = random_kl()
+    next(vae.parameters()).data.fill_(float("nan"))
+    load(webui, vae)
+    with webui.host.codec() as seen:
+        assert "NaN" in seen.says
+        assert seen.codec.family == "sd1"
+    with pytest.raises(CodecError, match="NaN"), webui.host.codec("loaded"):
+        pass
+
+
+def test_something_else_in_the_place_of_a_vae(webui: Hosted) -> None:
+    other = nn.Module()
+    other.encoder = nn.Linear(3, 3)
+    for strange in (nn.Identity(), other):
+        load(webui, strange)
+        with webui.host.codec() as seen:
+            assert seen.codec.family == "sd1"
+        with pytest.raises(CodecError, match="vae: "), webui.host.codec("loaded"):
+            pass
+
+
+def test_weights_that_are_not_in_memory(a1111: Hosted) -> None:
+    load(a1111, random_kl().to("meta"))
+    with pytest.raises(CodecError, match="load the checkpoint again"), a1111.host.codec("loaded"):
+        pass
+
+
+def test_waits_for_a_checkpoint_that_is_being_loaded(a1111: Hosted) -> None:
+    a1111.load(None)
+    data = a1111.module("modules.sd_models").model_data
+    data.lock.acquire()
+
+    def finish() -> None:
+        time.sleep(0.2)
+        data.sd_model = model_of(A1111, random_kl())
+        data.lock.release()
+
+    threading.Thread(target=finish).start()
+    with a1111.host.codec() as seen:
+        assert "loaded checkpoint" in seen.says
+    assert not data.lock.locked()
+
+
+def test_out_of_memory_is_said_in_words(webui: Hosted) -> None:
+    load(webui, random_kl())
+    with pytest.raises(CodecError, match="memory is full"), webui.host.codec("loaded"):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_which_host(flavour: str, tmp_path: Path) -> None:
+    with hosted(flavour, tmp_path) as webui:
+        found = webui.host.describe()
+    assert found.kind == ("forge" if flavour == FORGE else "a1111")
+    assert any(digit in found.version for digit in "0123456789")
+
+
+def test_a_sampled_encoding_would_be_noticed(a1111: Hosted) -> None:
+    """The other tests would fail with the host's own ``encode``."""
+    vae = ShippedAsKL()
+    load(a1111, vae)
+    with torch.no_grad():
+        assert not torch.allclose(vae.encode(picture()), vae.encode(picture()), atol=1e-2)

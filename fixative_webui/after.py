@@ -68,7 +68,7 @@ def before_image_saved(params: Any) -> None:
     params.pnginfo[TEXT] = text
     params.image = done.image
     kept.pictures.append((before, done.image, text))
-    for told in (*done.notices, *lossy_warnings()):
+    for told in (*done.notices, *lossy_warnings(done.image)):
         kept.say(told)
 
 

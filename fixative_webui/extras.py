@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from fixative.errors import FixativeError
 from fixative.protections.base import MAX_STRENGTH
@@ -94,11 +95,11 @@ def process(
         return
     pp.image = done.image
     pp.info[DONE] = done.parameters
-    if warnings := [*done.notices, *lossy_warnings()]:
+    if warnings := [*done.notices, *lossy_warnings(done.image)]:
         pp.info[WARNING] = ". ".join(warnings)
 
 
-def protect_in_job(image: Any, options: Options) -> Done:
+def protect_in_job(image: Image.Image, options: Options) -> Done:
     """Protect a picture while the host does a job of its own and holds its queue.
 
     Interrupt takes effect between pictures: a picture that has been begun is finished, so that
@@ -108,12 +109,23 @@ def protect_in_job(image: Any, options: Options) -> Done:
         return protect(image, options, seen, host.tell)
 
 
-def lossy_warnings() -> list[str]:
-    """What the settings do to a protection when the host saves it; said once in the log, too."""
-    found = [told for told in (host.lossy_output(), host.lossy_copies()) if told]
+def lossy_warnings(image: Image.Image) -> list[str]:
+    """What the host's settings do to a protection when it saves this picture; logged as well."""
+    copies = host.lossy_copies() if _gets_a_copy(image) else None
+    found = [told for told in (host.lossy_output(), copies) if told]
     for told in found:
         log.warning("Fixative: %s", told)
     return found
+
+
+def _gets_a_copy(image: Image.Image) -> bool:
+    """Whether it is large enough for the host's second, lossy file: by its sides, or its bytes.
+
+    The size of the file is not known yet; that of the pixels bounds it.
+    """
+    megabytes = image.width * image.height * len(image.getbands()) / 2**20
+    side = float(host.option("target_side_length", 4000))
+    return max(image.size) > side or megabytes > float(host.option("img_downscale_threshold", 4))
 
 
 def refusal(error: Exception) -> str:

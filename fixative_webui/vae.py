@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fixative.codecs import EMBEDDED
+from fixative.codecs import EMBEDDED, Codec
 from fixative.errors import WeightsError
 from fixative.mixture import Mixture
 from fixative_webui import host
@@ -48,11 +48,12 @@ def codec_for(options: Options, *, decoder: bool = False) -> Generator[Sight, No
     shelf = shelf_of(options)
     families = None if decoder else shelf.families()
     with host.codec(options.vae, decoder=decoder, families=families, learnt=shelf.learnt()) as seen:
+        says = seen.says.partition(";")[0]  # what to do about it is for errors
         if decoder:
-            yield Sight(seen.codec, seen.says)
+            yield Sight(seen.codec, says)
             return
         mixture = shelf.mixture(seen.codec.family)
-        yield Sight(seen.codec, seen.says, mixture, _notices(seen, options))
+        yield Sight(seen.codec, says, mixture, _notices(seen.codec, says, options))
 
 
 def shelf_of(options: Options) -> Shelf:
@@ -79,11 +80,11 @@ def mixture_to_look_for(options: Options) -> Path:
     return shelf_of(options).first()
 
 
-def _notices(seen: Seen, options: Options) -> tuple[str, ...]:
+def _notices(codec: Codec, says: str, options: Options) -> tuple[str, ...]:
     """A stand-in for a checkpoint that is loaded, said in so many words."""
-    if options.vae != AUTO or seen.codec.name != EMBEDDED or "no checkpoint" in seen.says:
+    if options.vae != AUTO or codec.name != EMBEDDED or "no checkpoint" in says:
         return ()
     return (
-        f"Protected through {seen.says}: it aims at models of the latent family "
-        f"{seen.codec.family}, not at the checkpoint that is loaded",
+        f"Protected through {says}: it aims at models of the latent family {codec.family}, not at "
+        "the checkpoint that is loaded",
     )

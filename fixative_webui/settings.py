@@ -1,5 +1,6 @@
 """Fixative's section of the Settings page, and what it says for one protection."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from collections.abc import Callable

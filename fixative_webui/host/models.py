@@ -64,7 +64,7 @@ def _of_a1111(model: Any) -> LoadedVae | None:
 
 def _of_forge(model: Any) -> LoadedVae | None:
     """None before the first use, when a stand-in without ``forge_objects`` is there."""
-    vae = getattr(getattr(model, "forge_objects", None), "vae", None)
+    vae: Any = getattr(getattr(model, "forge_objects", None), "vae", None)
     module = getattr(vae, "first_stage_model", None)
     return LoadedVae(module, vae.device) if isinstance(module, nn.Module) else None
 

@@ -38,9 +38,8 @@ class PrivateParts(nn.Module):
             kind = type(original).__name__
             raise CodecError(f"vae: {NAME} ({kind}) has no encoder that Fixative knows")
         for name in (*ENCODING, *DECODING):
-            part = getattr(original, name, None)
-            wanted = isinstance(part, nn.Module) and (decoder or name in ENCODING)
-            setattr(self, name, bare_copy(part) if wanted else None)
+            part = getattr(original, name, None) if decoder or name in ENCODING else None
+            setattr(self, name, bare_copy(part) if isinstance(part, nn.Module) else None)
 
     def release(self) -> None:
         """Give the memory back, whoever still holds this."""

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
 
 from fixative.codecs.families import SCALINGS
@@ -63,9 +62,12 @@ def _identity(channels: int) -> nn.Conv2d:
 
 def random_kl(latent_channels: int = 4, *, quant: bool = True, seed: int = 0) -> nn.Module:
     """An AutoencoderKL of SD 1's and SDXL's layers (16 channels: FLUX's), with random weights."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    build: Any = AutoencoderKL  # annotated as if it had one block
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return AutoencoderKL(
+        return build(
             down_block_types=("DownEncoderBlock2D",) * 4,
             up_block_types=("UpDecoderBlock2D",) * 4,
             block_out_channels=(32, 32, 32, 32),

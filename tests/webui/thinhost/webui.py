@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 from fastapi import Request
@@ -14,6 +15,7 @@ from modules import (
     progress,
     script_callbacks,
     scripts,
+    sd_models,
     shared,
     thin,
     ui,
@@ -41,6 +43,8 @@ def _handle_exception(request: Request, error: Exception) -> JSONResponse:
 def run() -> None:
     """Start, serve, and wait."""
     scripts.load_scripts()
+    if not thin.FORGE and sd_models.ON_DISK != "none":
+        threading.Thread(target=sd_models.model_data.get_sd_model, daemon=True).start()
     script_callbacks.before_ui_callback()
     ui_gradio_extensions.reload_javascript()
     shared.demo = ui.create_ui()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from modules import images, shared, thin
+from modules import images, sd_models, shared, thin
 from modules import scripts as scripts_module
 from modules.infotext_utils import create_infotext
 from modules.shared import opts
@@ -84,6 +84,8 @@ def process_images(p: StableDiffusionProcessing) -> Processed:
     count = p.n_iter * p.batch_size
     p.all_seeds = [first + index for index in range(count)]
     p.all_prompts = [p.prompt] * count
+    if thin.FORGE and sd_models.ON_DISK != "none":
+        sd_models.forge_model_reload()
     run = p.scripts or scripts_module.ScriptRunner()
     run.call("before_process", p)
     run.call("process", p)

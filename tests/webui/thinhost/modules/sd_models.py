@@ -1,4 +1,4 @@
-"""Which model is loaded: none, or one made of random numbers with the host's own traps."""
+"""Which model is loaded: none, or a small one with the host's own traps."""
 
 # pyright: basic, reportMissingImports=false
 from __future__ import annotations

@@ -71,7 +71,15 @@ def _txt2img() -> Any:
 
 
 def txt2img(id_task: str, prompt: str, count: int, *args: Any) -> tuple[list[Any], str, str]:
-    """Draw, as the button and the API do."""
+    """Draw; in Forge on the thread that all drawing is done on."""
+    if thin.FORGE:
+        from modules_forge import main_thread
+
+        return main_thread.run_and_wait_result(_draw, prompt, count, *args)
+    return _draw(prompt, count, *args)
+
+
+def _draw(prompt: str, count: int, *args: Any) -> tuple[list[Any], str, str]:
     asked = processing.StableDiffusionProcessingTxt2Img(
         prompt=prompt,
         n_iter=int(count),

@@ -1,12 +1,16 @@
-"""Components that the host adds to gradio's."""
+"""Components that the host adds to gradio's; gradio reads the signature that ``wraps`` shows."""
 
 # pyright: basic, reportMissingImports=false
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import gradio as gr
-from modules import thin
+from modules import (
+    gradio_extensions,  # noqa: F401 - for what it changes
+    thin,
+)
 
 
 class FormComponent:
@@ -21,6 +25,7 @@ gr.Dropdown.get_expected_parent = FormComponent.get_expected_parent
 if thin.FORGE:
 
     class ToolButton(gr.Button, FormComponent):
+        @wraps(gr.Button.__init__)
         def __init__(
             self, value: str = "", *args: Any, elem_classes: Any = None, **kwargs: Any
         ) -> None:
@@ -90,6 +95,7 @@ if thin.FORGE:
     class InputAccordionImpl(_InputAccordion):
         """Made anew by gradio 4 for updates: then it must be a checkbox and no more."""
 
+        @wraps(gr.Checkbox.__init__)
         def __init__(self, value: Any = None, setup: bool = False, **kwargs: Any) -> None:
             if setup:
                 self._set_up(value, kwargs)
@@ -102,5 +108,6 @@ if thin.FORGE:
 else:
 
     class InputAccordion(_InputAccordion):
+        @wraps(gr.Checkbox.__init__)
         def __init__(self, value: Any, **kwargs: Any) -> None:
             self._set_up(value, kwargs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio.component_meta as meta
 from modules import thin
 
 
@@ -19,5 +18,7 @@ def _as_it_is(function: Any) -> Any:
 
 
 if thin.FORGE:
+    import gradio.component_meta as meta
+
     meta.create_or_modify_pyi = _no_stubs
     meta.updateable = _as_it_is

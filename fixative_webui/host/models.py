@@ -13,8 +13,8 @@ import torch
 from modules import devices, sd_models
 from torch import nn
 
-from fixative.errors import CodecError
 from fixative_webui.host.about import is_forge
+from fixative_webui.host.private import UnusableVaeError
 
 #: How long a load that is under way is waited for, in seconds.
 LOADING = 120
@@ -34,15 +34,16 @@ def loaded_vae() -> LoadedVae:
     """The VAE of the checkpoint that is loaded now.
 
     Raises:
-        CodecError: none is, or it has none.
+        UnusableVaeError: none is, or it has none.
     """
     with _no_load_under_way():
         model = getattr(sd_models.model_data, "sd_model", None)
     found = _of_forge(model) if is_forge() else _of_a1111(model)
     if found is None:
-        raise CodecError(
-            "vae: no checkpoint is loaded; choose one at the top of the page and generate a "
-            "picture, or choose Fixative's own VAE (embedded)"
+        raise UnusableVaeError(
+            "no checkpoint is loaded",
+            "choose one at the top of the page and generate a picture, or choose Fixative's own "
+            "VAE (embedded)",
         )
     return found
 

@@ -21,6 +21,23 @@ ENCODING, DECODING = ("encoder", "quant_conv"), ("decoder", "post_quant_conv")
 NAME = "the loaded checkpoint's VAE"
 
 
+#: What to do where it is not to be used.
+ADVICE = "load another checkpoint or VAE, or choose Fixative's own VAE (embedded)"
+
+
+class UnusableVaeError(CodecError):
+    """The host's VAE cannot serve.
+
+    Args:
+        why: for people, without a capital and a full stop.
+        advice: what they can do.
+    """
+
+    def __init__(self, why: str, advice: str = ADVICE) -> None:
+        super().__init__(f"vae: {why}; {advice}")
+        self.why = why
+
+
 class PrivateParts(nn.Module):
     """Encoder, ``quant_conv`` and, if wanted, their counterparts: all that a KLCodec looks at.
 
@@ -29,14 +46,14 @@ class PrivateParts(nn.Module):
         decoder: copy the decoder, too.
 
     Raises:
-        CodecError: it is not an autoencoder of pictures, or not in memory.
+        UnusableVaeError: it is not an autoencoder of pictures, or not in memory.
     """
 
     def __init__(self, original: nn.Module, *, decoder: bool) -> None:
         super().__init__()
         if not isinstance(getattr(original, "encoder", None), nn.Module):
             kind = type(original).__name__
-            raise CodecError(f"vae: {NAME} ({kind}) has no encoder that Fixative knows")
+            raise UnusableVaeError(f"{NAME} ({kind}) has no encoder that Fixative knows")
         for name in (*ENCODING, *DECODING):
             part = getattr(original, name, None) if decoder or name in ENCODING else None
             setattr(self, name, bare_copy(part) if isinstance(part, nn.Module) else None)
@@ -64,10 +81,10 @@ def bare_copy(module: nn.Module) -> nn.Module:
     padding of seamless textures is as it was trained.
 
     Raises:
-        CodecError: the weights are not in memory.
+        UnusableVaeError: the weights are not in memory.
     """
     if any(tensor.is_meta for tensor in module.parameters()):
-        raise CodecError(f"vae: {NAME} is not in memory now; load the checkpoint again")
+        raise UnusableVaeError(f"{NAME} is not in memory now", "load the checkpoint again")
     memo: dict[int, Any] = {id(thing): thing for thing in _attachments(module)}
     with torch.inference_mode(False), torch.no_grad():
         copied = copy.deepcopy(module, memo)
@@ -102,11 +119,8 @@ def _numbers(values: Tensor) -> Tensor:
     """The values as they are.
 
     Raises:
-        CodecError: some are NaN or infinite.
+        UnusableVaeError: some are NaN or infinite.
     """
     if bool(torch.isfinite(values).all()):
         return values
-    raise CodecError(
-        f"vae: {NAME} gives NaN instead of numbers, even in float32; choose another VAE in the "
-        "host's settings, or Fixative's own (embedded) in Settings, Fixative"
-    )
+    raise UnusableVaeError(f"{NAME} gives NaN instead of numbers, even in float32")

@@ -16,7 +16,7 @@ from fixative.codecs import EMBEDDED, SCALINGS, Codec, identify_family, load_cod
 from fixative.codecs.learnt import in_learnt_space
 from fixative.errors import CodecError, SettingError
 from fixative_webui.host.models import loaded_vae, make_room
-from fixative_webui.host.private import NAME, LoadedCodec, PrivateParts
+from fixative_webui.host.private import NAME, LoadedCodec, PrivateParts, UnusableVaeError
 
 AUTO, LOADED = "auto", "loaded"
 #: What a person may choose.
@@ -100,12 +100,11 @@ def _choose(
         return _embedded("as chosen")
     try:
         return _loaded(stack, decoder, families if choice == AUTO else None, learnt)
-    except CodecError as error:
+    except UnusableVaeError as error:
         if choice == LOADED:
             raise
-        why = str(error).removeprefix("vae: ")
-        logger.info("Fixative: %s", why)
-        return _embedded(f"because {why}")
+        logger.info("Fixative: %s", error)
+        return _embedded(f"because {error.why}")
 
 
 def _embedded(why: str) -> Seen:
@@ -122,12 +121,12 @@ def _loaded(
     make_room(found.device)
     parts = PrivateParts(found.module, decoder=decoder)
     stack.callback(parts.release)
-    own = in_learnt_space(_codec_of(parts, found.device), learnt)
-    if families is not None and own.family not in families:
+    try:
+        own = in_learnt_space(_codec_of(parts, found.device), learnt)
+        _require_family(own, families)
+    except BaseException:  # so that there is room for what is used instead
         parts.release()
-        raise CodecError(
-            f"vae: {NAME} is of the latent family {own.family}, which has no mixture here"
-        )
+        raise
     says = f"the VAE of the loaded checkpoint ({own.family}, {found.device}, float32 copy)"
     return Seen(own, says)
 
@@ -135,10 +134,17 @@ def _loaded(
 def _codec_of(parts: nn.Module, device: torch.device) -> Codec:
     try:
         made = LoadedCodec(parts, name=NAME, device=device)
-    except (RuntimeError, ValueError, TypeError) as error:  # another architecture
+        made.family = identify_family(made).family
+    except (RuntimeError, ValueError, TypeError) as error:  # another architecture, or no memory
         told = str(error).partition("\n")[0]
-        raise CodecError(f"vae: {NAME} cannot be used on its own: {told}") from error
-    made.family = identify_family(made).family
+        raise UnusableVaeError(f"{NAME} cannot be used on its own ({told})") from error
     if made.family in SCALINGS:
         made.scale, made.shift = SCALINGS[made.family].scale, SCALINGS[made.family].shift
     return made
+
+
+def _require_family(codec: Codec, families: Collection[str] | None) -> None:
+    if families is not None and codec.family not in families:
+        raise UnusableVaeError(
+            f"{NAME} is of the latent family {codec.family}, which has no mixture here"
+        )

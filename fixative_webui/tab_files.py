@@ -10,13 +10,18 @@ from typing import Any
 
 from PIL import Image
 
-from fixative.errors import SettingError
-from fixative.pictures import ReadLimits
+from fixative.errors import ImageError, SettingError
+from fixative.pictures import ReadLimits, read_picture
+from fixative.pictures.naming import shown
+from fixative_webui import tab_html as html
+from fixative_webui.tab_view import picture_view
 
 #: Gradio gives these files to the page wherever the host keeps its results.
 _SERVED = "GRADIO_TEMP_DIR"
 #: The largest picture that the tab reads.
 LIMITS = ReadLimits()
+#: Of a preview, at most.
+PREVIEW_SIZE = (640, 640)
 
 
 def uploaded(value: Any, *, what: str = "picture") -> Path:
@@ -79,6 +84,22 @@ def shown_copy(image: Image.Image, name: str, *, icc: bytes | None = None) -> Pa
     path = page_folder() / name
     image.save(path, "PNG", compress_level=1, icc_profile=icc)
     return path
+
+
+def preview(value: Any) -> str:
+    """A small copy of an uploaded picture as HTML, or why there is none."""
+    found = all_uploaded(value)
+    if not found:
+        return ""
+    try:
+        picture = read_picture(found[0], limits=LIMITS)
+    except ImageError as error:
+        return html.report(html.problem(str(error)))
+    small = picture.image()
+    small.thumbnail(PREVIEW_SIZE)
+    width, height = picture.size
+    name = f"{shown(found[0].name)}, {width} × {height}"
+    return picture_view(shown_copy(small, "preview.png", icc=picture.metadata.icc), name=name)
 
 
 def page_folder() -> Path:

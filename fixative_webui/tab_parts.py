@@ -19,6 +19,7 @@ from fixative.errors import FixativeError
 from fixative_webui import host
 from fixative_webui.settings import Options
 from fixative_webui.tab_answer import Answer, failed, stopped
+from fixative_webui.tab_files import preview
 
 log = logging.getLogger(__name__)
 
@@ -120,13 +121,18 @@ def updates(answer: Answer) -> list[Any]:
 def picture_field(name: str, label: str, *, many: bool = False) -> Any:
     """A field that files are dropped on; unlike an image field it keeps their metadata.
 
-    What is no picture is not refused here, but in words when its turn comes.
+    What is no picture is not refused here, but in words when its turn comes. A field for one
+    picture shows it.
     """
-    return gr.File(
+    field = gr.File(
         label=label,
         file_count="multiple" if many else "single",
         elem_id=f"fixative_{name}",
     )
+    if not many:
+        shown = gr.HTML(elem_id=f"fixative_{name}_preview")
+        field.change(fn=preview, inputs=[field], outputs=[shown], show_progress="hidden")
+    return field
 
 
 def protection_fields(name: str, options: Options) -> list[Any]:

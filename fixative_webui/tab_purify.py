@@ -21,7 +21,7 @@ from fixative_webui.vae import codec_for
 from fixative_webui.work import needs_codec, purify
 
 ENDING = "-purified.png"
-#: Offered by name; others can be written, in chains too.
+#: Offered by name; others, and chains, can be written.
 METHODS = (
     *(f"impress:{preset}" for preset in ("fast", *(name for name in PRESETS if name != "fast"))),
     "roundtrip",
@@ -45,9 +45,14 @@ def build(options: Options) -> None:
             method = gr.Dropdown(
                 choices=list(METHODS),
                 value=METHODS[0],
-                allow_custom_value=True,
-                label="Method: choose one, or write a chain as on the command line",
+                label="Method",
                 elem_id="fixative_purify_method",
+            )
+            written = gr.Textbox(
+                value="",
+                label="Or write one, as on the command line",
+                placeholder="jpeg:75+median:3",
+                elem_id="fixative_purify_written",
             )
             seed = gr.Number(
                 value=0,
@@ -58,16 +63,16 @@ def build(options: Options) -> None:
             vae = vae_field("purify", options)
         with gr.Column():
             shown = results("purify", "Purify")
-    wire(shown, purify_one, [picture, method, seed, vae])
+    wire(shown, purify_one, [picture, method, written, seed, vae])
 
 
-def purify_one(picture: Any, method: str, seed: float, vae: str) -> Answer:
-    """Purify one uploaded picture."""
+def purify_one(picture: Any, method: str, written: str, seed: float, vae: str) -> Answer:
+    """Purify one uploaded picture, by what was written or else chosen."""
     source = uploaded(picture)
-    written = (method or "").strip()
+    text = (written or "").strip() or method
     options = replace(Options.from_settings(), vae=vae_named(vae))
-    lent = codec_for(options, decoder=True) if needs_codec(written) else nullcontext()
+    lent = codec_for(options, decoder=True) if needs_codec(text) else nullcontext()
     with host.job("Purifying"), lent as seen:
         before = read_picture(source, limits=LIMITS)
-        done = purify(before, written, seen, host.tell, seed=int(seed or 0))
+        done = purify(before, text, seen, host.tell, seed=int(seed or 0))
     return saved(before, done, ending=ENDING)

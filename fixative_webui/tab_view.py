@@ -45,10 +45,10 @@ def compare_view(before: Path, after: Path, *, size: tuple[int, int], name: str)
 
 
 def picture_view(path: Path, *, name: str) -> str:
-    """One picture that the host may serve."""
+    """One picture that the host may serve, and what it is."""
     return (
-        "<div class='fixative-picture'>"
-        f"<img src='{address_of(path)}' alt='{escape(name, quote=True)}'></div>"
+        f"<figure class='fixative-picture'><img src='{address_of(path)}' alt=''>"
+        f"<figcaption>{escape(name)}</figcaption></figure>"
     )
 
 

@@ -21,6 +21,8 @@ from fixative_webui.settings import Options
 
 #: Where a host keeps the text of a picture, and what its other files are called.
 TEXT, GRID, MASK = "parameters", "grid-", "-mask"
+#: How our note of a protected picture begins.
+PROTECTED = f'{DONE}: "strength '
 #: What we leave on a host's processing object.
 KEPT = "fixative_kept"
 
@@ -111,7 +113,8 @@ def _is_result(params: Any) -> bool:
     What Extras, the Save button and other tools save comes without such a ``p``.
     """
     folder = getattr(params.p, "outpath_samples", None)
-    if not folder or f"{DONE}: " in str(params.pnginfo.get(TEXT) or ""):
+    settings_line = str(params.pnginfo.get(TEXT) or "").rpartition("\n")[2]
+    if not folder or PROTECTED in settings_line:  # our entry of Extras may run in txt2img, too
         return False
     samples, path = Path(folder).resolve(), Path(params.filename).resolve()
     grids = Path(getattr(params.p, "outpath_grids", None) or folder).resolve()

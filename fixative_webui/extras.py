@@ -65,6 +65,8 @@ def controls(accordion: Callable[..., AbstractContextManager[Any]]) -> dict[str,
             "of the protection away. VAE and weights are chosen in Settings, Fixative.</p>",
             elem_id="fixative_extras_note",
         )
+    for field in (strength, target, strength_map):
+        field.do_not_save_to_config = True  # the host would keep old settings as its defaults
     return {"enable": enable, "strength": strength, "target": target, "strength_map": strength_map}
 
 

@@ -30,7 +30,7 @@ def read(fp: Any) -> Image.Image:
 
 def read_info_from_image(image: Image.Image) -> tuple[str | None, dict[str, Any]]:
     """The infotext, and the other texts; EXIF and the colour profile are left behind."""
-    items = {k: v for k, v in (image.info or {}).items() if k not in NOT_TEXT}
+    items: dict[str, Any] = {str(k): v for k, v in (image.info or {}).items() if k not in NOT_TEXT}
     return items.pop("parameters", None), items
 
 
@@ -49,10 +49,10 @@ def save_image_with_geninfo(
     """Write the file; a lossy format loses what the host's own would."""
     kind = Image.registered_extensions()[extension.lower()]
     if extension.lower() == ".png":
-        texts = PngImagePlugin.PngInfo() if opts.enable_pnginfo else None
-        for key, value in pnginfo.items() if texts is not None else ():
+        texts = PngImagePlugin.PngInfo()
+        for key, value in pnginfo.items():
             texts.add_text(key, str(value))
-        image.save(filename, format=kind, pnginfo=texts)
+        image.save(filename, format=kind, pnginfo=texts if opts.enable_pnginfo else None)
         return
     picture = image.convert("RGB") if image.mode == "RGBA" else image
     picture.save(filename, format=kind, quality=opts.jpeg_quality, lossless=opts.webp_lossless)

@@ -18,6 +18,12 @@ class _OptionInfo:
     default: Any
     label: str
     section: Any
+    component: Any
+    component_args: Any
+    onchange: Any
+    restrict_api: bool
+    comment_before: str = ""
+    comment_after: str = ""
     category_id: str | None = None
     do_not_save = False
 
@@ -88,7 +94,7 @@ class _OptionInfoOf17(_OptionInfo):
 OptionInfo = _OptionInfoOf17 if thin.since(1, 7) else _OptionInfoOf16
 
 
-def options_section(section_identifier: tuple[str, ...], options_dict: dict) -> dict:
+def options_section(section_identifier: tuple[str | None, ...], options_dict: dict) -> dict:
     """Put all of these settings in one section."""
     for info in options_dict.values():
         info.section = tuple(section_identifier[:2])
@@ -103,7 +109,7 @@ class Options:
 
     typemap = {int: float}
 
-    def __init__(self, data_labels: dict[str, OptionInfo], restricted_opts: set[str]) -> None:
+    def __init__(self, data_labels: dict[str, _OptionInfo], restricted_opts: set[str]) -> None:
         self.data_labels = data_labels
         self.data = {k: v.default for k, v in data_labels.items() if not v.do_not_save}
         self.restricted_opts = restricted_opts
@@ -169,7 +175,7 @@ class Options:
     def dumpjson(self) -> str:
         return json.dumps({k: self.data.get(k, v.default) for k, v in self.data_labels.items()})
 
-    def add_option(self, key: str, info: OptionInfo) -> None:
+    def add_option(self, key: str, info: _OptionInfo) -> None:
         self.data_labels[key] = info
         if key not in self.data and not info.do_not_save:
             self.data[key] = info.default

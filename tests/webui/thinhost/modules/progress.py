@@ -16,7 +16,7 @@ finished_tasks: list[str | None] = []
 recorded_results: list[tuple[str | None, Any]] = []
 
 
-def start_task(id_task: str | None) -> None:
+def start_task(id_task: Any) -> None:
     global current_task
     current_task = id_task
     pending_tasks.pop(id_task, None)
@@ -65,9 +65,13 @@ def setup_progress_api(app: Any) -> None:
 def progressapi(req: ProgressRequest) -> ProgressResponse:
     """How far the task is; the share is counted as the host counts it."""
     active, queued = req.id_task == current_task, req.id_task in pending_tasks
-    books = {"active": active, "queued": queued, "completed": req.id_task in finished_tasks}
+    books: dict[str, Any] = {
+        "active": active,
+        "queued": queued,
+        "completed": req.id_task in finished_tasks,
+    }
     if not active:
-        place = list(pending_tasks).index(req.id_task) + 1 if queued else 0
+        place = list(pending_tasks).index(str(req.id_task)) + 1 if queued else 0
         said = f"In queue: {place}/{len(pending_tasks)}" if queued else "Waiting..."
         return ProgressResponse(**books, id_live_preview=-1, textinfo=said)
     state, share = shared.state, 0.0

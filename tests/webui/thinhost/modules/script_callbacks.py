@@ -1,6 +1,8 @@
 """What an extension may ask to be told about."""
 
-# pyright: basic, reportMissingImports=false
+# What differs between hosts is defined twice: a type checker sees one of them.
+# pyright: basic, reportMissingImports=false, reportRedeclaration=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 import inspect

@@ -1,6 +1,8 @@
 """Extras: scripts that work on a finished picture, one after another."""
 
-# pyright: basic, reportMissingImports=false
+# What differs between hosts is defined twice: a type checker sees one of them.
+# pyright: basic, reportMissingImports=false, reportRedeclaration=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -177,8 +179,8 @@ class ScriptPostprocessingRunner:
         args = [None] * max([script.args_to for script in scripts], default=0)
         for script in scripts:
             given = scripts_args.get(script.name)
-            for index, name in enumerate(script.controls if given is not None else ()):
-                args[script.args_from + index] = given.get(name)
+            for index, name in enumerate(script.controls):
+                args[script.args_from + index] = None if given is None else given.get(name)
         return args
 
     def image_changed(self) -> None:

@@ -1,6 +1,8 @@
 """Which model is loaded: none, or a small one with the host's own traps."""
 
-# pyright: basic, reportMissingImports=false
+# What differs between hosts is defined twice: a type checker sees one of them.
+# pyright: basic, reportMissingImports=false, reportRedeclaration=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 import os

@@ -1,6 +1,8 @@
 """Components that the host adds to gradio's; gradio reads the signature that ``wraps`` shows."""
 
-# pyright: basic, reportMissingImports=false
+# What differs between hosts is defined twice: a type checker sees one of them.
+# pyright: basic, reportMissingImports=false, reportRedeclaration=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from functools import wraps

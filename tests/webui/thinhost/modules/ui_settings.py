@@ -15,12 +15,14 @@ COMPONENTS = {str: gr.Textbox, int: gr.Number, bool: gr.Checkbox}
 def create_setting_component(key: str) -> Any:
     """What the setting asks for, else what its default's type suggests."""
     info = opts.data_labels[key]
-    args = info.component_args() if callable(info.component_args) else info.component_args
-    kind = info.component or COMPONENTS.get(type(info.default))
+    made: Any = info.component_args
+    args: Any = made() if callable(made) else made
+    kind: Any = info.component or COMPONENTS.get(type(info.default))
     if kind is None:
         raise TypeError(f"bad options item type: {type(info.default)} for key {key}")
     value = opts.data.get(key, info.default)
-    component = kind(label=info.label, value=value, elem_id=f"setting_{key}", **(args or {}))
+    given: dict[str, Any] = args or {}
+    component = kind(label=info.label, value=value, elem_id=f"setting_{key}", **given)
     if info.comment_before or info.comment_after:
         gr.HTML(info.comment_before + info.comment_after)
     return component

@@ -24,7 +24,7 @@ def build() -> None:
             before = picture_field("compare_before", "Before")
             after = picture_field("compare_after", "After: of the same size")
         with gr.Column(scale=2):
-            found = results("compare", "Compare")
+            found = results("compare", "Compare", long=False)
     wire(found, compare, [before, after])
 
 

@@ -3,8 +3,6 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import importlib.util
-import sys
 from typing import Any
 
 import gradio as gr
@@ -13,10 +11,9 @@ from fixative.errors import SettingError
 from fixative_webui.settings import Options
 from fixative_webui.tab_answer import Answer
 from fixative_webui.tab_files import all_uploaded
+from fixative_webui.tab_packages import require_packages
 from fixative_webui.tab_parts import not_remembered, picture_field, results, wire
 
-#: What the engine's extra ``mimic`` adds to a host, by import name.
-NEEDED = {"diffusers": "diffusers>=0.30", "peft": "peft>=0.13", "jinja2": "jinja2>=3.1"}
 ABOUT = (
     "Trains small LoRAs on your pictures as they are, on protected copies and on copies with "
     "random noise, and compares what they draw. The model is Fixative's testbed, a laboratory "
@@ -53,21 +50,6 @@ def imitate(pictures: Any, *fields: Any) -> Answer:
     from fixative_webui.tab_mimicry_run import Wanted, run  # noqa: PLC0415 - loads for seconds
 
     return run(sources, Wanted(*fields))
-
-
-def require_packages() -> None:
-    """See that what the test needs is installed.
-
-    Raises:
-        SettingError: it is not; with the command that installs it.
-    """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        packages = " ".join(f'"{NEEDED[name]}"' for name in missing)
-        raise SettingError(
-            f"The mimicry test needs {', '.join(missing)}, which this web UI lacks. Install into "
-            f'its own Python, then start it again: "{sys.executable}" -m pip install {packages}'
-        )
 
 
 def _method_fields(options: Options) -> list[Any]:

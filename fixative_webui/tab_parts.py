@@ -52,11 +52,19 @@ class Results:
     report: Any
 
 
-def results(name: str, label: str) -> Results:
-    """Run, Interrupt and the places for what comes of it."""
+def results(name: str, label: str, *, long: bool = True) -> Results:
+    """Run, Interrupt and the places for what comes of it.
+
+    Args:
+        name: of the sub-tab.
+        label: of Run.
+        long: whether it takes long enough to be interrupted.
+    """
     with gr.Row():
         run = gr.Button(label, variant="primary", elem_id=f"fixative_{name}_run")
-        interrupt = gr.Button("Interrupt", elem_id=f"fixative_{name}_interrupt")
+        if long:
+            interrupt = gr.Button("Interrupt", elem_id=f"fixative_{name}_interrupt")
+            interrupt.click(fn=host.interrupt, inputs=[], outputs=[], queue=False)
     with gr.Column(elem_id=f"fixative_{name}_results"):
         view = gr.HTML(elem_id=f"fixative_{name}_view")
         files = gr.File(
@@ -67,7 +75,6 @@ def results(name: str, label: str) -> Results:
             elem_id=f"fixative_{name}_files",
         )
         report = gr.HTML(elem_id=f"fixative_{name}_report")
-    interrupt.click(fn=host.interrupt, inputs=[], outputs=[], queue=False)
     return Results(name, run, view, files, report)
 
 

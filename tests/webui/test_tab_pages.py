@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import urllib.parse
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,6 +24,7 @@ from fixative_webui.tab_files import (
     shown_copy,
     uploaded,
 )
+from fixative_webui.tab_packages import NEEDED, require_packages
 from fixative_webui.tab_view import address_of, compare_view
 
 EVIL = "<img src=x onerror=\"alert('1')\">&"
@@ -111,3 +114,21 @@ def test_copies_for_the_page_lie_where_gradio_serves_from(
         assert np.array_equal(np.asarray(image), pixels)
         assert image.info["icc_profile"] == b"profile"
     assert page_folder() != page_folder()
+
+
+def test_missing_packages_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"diffusers": None, "peft": None, "jinja2": object()}
+    monkeypatch.setattr(importlib.util, "find_spec", there.get)
+    with pytest.raises(SettingError) as raised:
+        require_packages()
+    told = str(raised.value)
+    assert "needs diffusers, peft, which this web UI lacks" in told
+    assert f'"{sys.executable}" -m pip install "diffusers>=0.30" "peft>=0.13"' in told
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    require_packages()
+
+
+def test_the_extra_is_what_the_project_declares() -> None:
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+    [line] = [line for line in text.splitlines() if line.startswith("mimic = ")]
+    assert line == "mimic = [" + ", ".join(f'"{one}"' for one in NEEDED.values()) + "]"

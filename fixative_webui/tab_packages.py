@@ -1,0 +1,26 @@
+"""What the mimicry test needs beyond what every host has."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+from fixative.errors import SettingError
+
+#: As the engine's extra ``mimic`` has them, by import name.
+NEEDED = {"diffusers": "diffusers>=0.30", "peft": "peft>=0.13", "jinja2": "jinja2>=3.1"}
+
+
+def require_packages() -> None:
+    """See that what the test needs is installed.
+
+    Raises:
+        SettingError: it is not; with the command that installs it.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        packages = " ".join(f'"{NEEDED[name]}"' for name in missing)
+        raise SettingError(
+            f"The mimicry test needs {', '.join(missing)}, which this web UI lacks. Install into "
+            f'its own Python, then start it again: "{sys.executable}" -m pip install {packages}'
+        )

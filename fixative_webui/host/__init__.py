@@ -9,7 +9,6 @@ Everything is the same in A1111 1.6 to 1.10 and in Forge, whatever differs is se
   holds its queue (Extras, hooks of a generation) says so by ``inside_turn``, and then ``turn``
   does not wait for itself.
 - ``job`` with ``tell`` reports progress; both are fine inside a job that the host has begun.
-- ``servable`` gives a file that a browser may download.
 """
 
 from fixative_webui.host.about import HostInfo, describe
@@ -30,7 +29,6 @@ from fixative_webui.host.saving import (
     folders_allowed,
     lossy_copies,
     lossy_output,
-    servable,
 )
 from fixative_webui.host.vae import CHOICES, Seen, codec
 
@@ -53,7 +51,6 @@ __all__ = [
     "lossy_output",
     "option",
     "queued",
-    "servable",
     "stop_asked",
     "tell",
     "turn",

@@ -1,12 +1,9 @@
-"""Where results go, what a browser may fetch, and whether saved files stay as protected."""
+"""Where results go, and whether files that the host saves stay as protected."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from modules import shared
 
@@ -51,25 +48,3 @@ def allowed_output_dir() -> Path:
 def folders_allowed() -> bool:
     """Whether whoever uses the page may name folders of this machine."""
     return not getattr(shared.cmd_opts, "hide_ui_dir_config", False)
-
-
-def servable(file: Path) -> Path:
-    """The file where the UI may serve it from: itself, or a copy in the temporary folder."""
-    whole = file.resolve()
-    if any(_holds(folder, whole) for folder in _served_folders()):
-        return whole
-    return Path(shutil.copy2(whole, Path(tempfile.mkdtemp(prefix="fixative-")) / whole.name))
-
-
-def _served_folders() -> list[Path]:
-    options: Any = shared.cmd_opts
-    named = getattr(options, "gradio_allowed_path", None) or []
-    return [Path(tempfile.gettempdir()), *(Path(one) for one in named)]
-
-
-def _holds(folder: Path, file: Path) -> bool:
-    """Whether gradio takes a file as one of the folder: nothing hidden on the way."""
-    folder = folder.resolve()
-    if not file.is_relative_to(folder):
-        return False
-    return not any(part.startswith(".") for part in file.relative_to(folder).parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Generator
@@ -206,26 +205,3 @@ def test_folders(webui: Hosted, tmp_path: Path) -> None:
     assert host.folders_allowed()
     webui.module("modules.shared").cmd_opts.hide_ui_dir_config = True
     assert not host.folders_allowed()
-
-
-def test_servable_files(
-    webui: Hosted, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    outside = tmp_path_factory.mktemp("outside")
-    options = webui.module("modules.shared").cmd_opts
-    options.gradio_allowed_path = [str(tmp_path / "data")]
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tempfile.tempdir", str(temporary))
-        for folder, whole in (("data", True), ("data/.hidden", False), ("elsewhere", False)):
-            file = (tmp_path if whole else outside) / folder / "a.png"
-            if folder == "data/.hidden":
-                file = tmp_path / folder / "a.png"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(os.urandom(64))
-            found = webui.host.servable(file)
-            assert (found == file) == whole
-            assert found.read_bytes() == file.read_bytes()
-            assert found.name == "a.png"
-            assert whole or temporary in found.parents

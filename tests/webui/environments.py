@@ -79,7 +79,7 @@ def _pins(gradio: int) -> Path:
 
 def _recipe(gradio: int) -> str:
     """What the environment is made of: a change of any of it makes it anew."""
-    parts = (_pins(gradio).read_text("utf-8"), sys.version, _packages())
+    parts = (_pins(gradio).read_text("utf-8"), sys.version, site_packages_of_the_tests())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -91,12 +91,14 @@ def _make(gradio: int, venv: Path) -> None:
     pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "-q")
     _run(*pip, "--no-deps", "-r", _pins(gradio))
     # The name comes after all others: pip's own .pth files are read in alphabetical order.
-    (_site_packages(python) / "zz_tests_environment.pth").write_text(f"{_packages()}\n", "utf-8")
+    (_site_packages(python) / "zz_tests_environment.pth").write_text(
+        f"{site_packages_of_the_tests()}\n", "utf-8"
+    )
     version = "import gradio, torch, sys; sys.exit(not gradio.__version__.startswith(sys.argv[1]))"
     _run(python, "-c", version, f"{gradio}.")
 
 
-def _packages() -> str:
+def site_packages_of_the_tests() -> str:
     """Where the packages of the environment that runs the tests lie."""
     return sysconfig.get_paths()["purelib"]
 

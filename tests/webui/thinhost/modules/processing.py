@@ -64,6 +64,7 @@ class Processed:
     infotexts: list[str]
     info: str
     index_of_first_image: int
+    comments: str = ""
 
 
 def draw(seed: int, width: int, height: int) -> Image.Image:

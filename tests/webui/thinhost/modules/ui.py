@@ -3,7 +3,6 @@
 # pyright: basic, reportMissingImports=false
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from html import escape
 from typing import Any
@@ -91,11 +90,8 @@ def _draw(prompt: str, count: int, *args: Any) -> tuple[list[Any], str, str]:
     )
     with closing(asked):
         done = processing.process_images(asked)
-    return (
-        done.images,
-        f"<p>{escape(done.info)}</p>",
-        f"<p>{escape(json.dumps(done.infotexts))}</p>",
-    )
+    comments = "<br>".join(escape(done.comments).splitlines())
+    return done.images, f"<p>{escape(done.info)}</p>", f"<p class='comments'>{comments}</p>"
 
 
 def _extras() -> Any:

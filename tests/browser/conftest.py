@@ -1,4 +1,4 @@
-"""One browser and one server for all tests of this folder; a page for each of both renderers."""
+"""One server for all tests of this folder; a page for each of both renderers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Locator
 
 from tests.browser.building import build
-from tests.browser.chromium import WHAT_TO_DO, find_chromium, running_browser
 from tests.browser.comparing import GRAPH, show
 from tests.browser.ui import Ui
 from tests.host.server import RunningHost
-
-
-@pytest.fixture(scope="session")
-def browser() -> Generator[Browser]:
-    """A headless Chromium."""
-    path = find_chromium()
-    if path is None:
-        pytest.skip(WHAT_TO_DO)
-    with running_browser(path) as running:
-        yield running
 
 
 @pytest.fixture(scope="session", params=[False, True], ids=["classic", "nodes2"])

@@ -11,6 +11,9 @@ import pytest
 
 from tests.webui.environments import CHECKOUT, EnvironmentUnavailableError
 from tests.webui.server import RunningWebui, running_webui
+from tests.webui.tab_fixtures import protector, tab, tab_of_gradio
+
+__all__ = ["protector", "tab", "tab_of_gradio"]
 
 #: ``webui("forge", "--api")``: see ``running_webui`` for the rest.
 Start = Callable[..., RunningWebui]

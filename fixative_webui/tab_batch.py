@@ -10,14 +10,14 @@ from pathlib import Path
 from fixative.batch import FileTask, Plan, check_writable, plan_files
 from fixative.codecs.gradient import OUT_OF_MEMORY
 from fixative.errors import FixativeError, SettingError
-from fixative.pictures import OUTPUT_FORMATS, read_picture, refuse_existing, write_picture
+from fixative.pictures import OUTPUT_FORMATS, read_picture, write_picture
 from fixative.pictures.naming import shown
 from fixative_webui import host
 from fixative_webui import tab_html as html
 from fixative_webui.settings import Options
 from fixative_webui.tab_answer import Answer
 from fixative_webui.tab_files import LIMITS, all_uploaded, folder_named, free_names
-from fixative_webui.vae import codec_for
+from fixative_webui.vae import Sight, codec_for
 from fixative_webui.work import Done, OnStep, protect
 
 log = logging.getLogger(__name__)
@@ -33,20 +33,20 @@ PARTS = 100
 
 @dataclass
 class Batch:
-    """What a batch has come to.
+    """What a batch has come to; the pictures themselves are let go of.
 
     Attributes:
         total: pictures to do.
-        done: those that were protected, in order.
+        outputs: files that were written, in order.
+        rows: of the table, one for each of them.
         failures: a line each that names the picture.
         says: which VAE.
         interrupted: the user stopped it.
     """
 
     total: int
-    done: list[tuple[FileTask, Done, tuple[str, ...]]] = field(
-        default_factory=list[tuple[FileTask, Done, tuple[str, ...]]]
-    )
+    outputs: list[Path] = field(default_factory=list[Path])
+    rows: list[list[str]] = field(default_factory=list[list[str]])
     failures: list[str] = field(default_factory=list[str])
     says: str = ""
     interrupted: bool = False
@@ -64,7 +64,7 @@ def protect_uploaded(pictures: object, options: Options) -> Answer:
     names = free_names(sources, host.allowed_output_dir(), ending=ENDING)
     tasks = [FileTask(source, out) for source, out in zip(sources, names, strict=True)]
     batch = _protect_all(Plan(tasks), options, overwrite=False)
-    return Answer(_told(batch, Plan()), files=[task.output for task, _, _ in batch.done])
+    return Answer(_told(batch, Plan()), files=batch.outputs)
 
 
 def protect_folder(source: str, out: str, options: Options, *, overwrite: bool) -> Answer:
@@ -97,19 +97,33 @@ def _protect_all(plan: Plan, options: Options, *, overwrite: bool) -> Batch:
         for number, task in enumerate(plan.tasks):
             try:
                 tell = _telling(number, len(plan.tasks), task.source.name)
-                refuse_existing(task.output, overwrite=overwrite)
-                picture = read_picture(task.source, limits=LIMITS)
-                done = protect(picture, options, seen, tell)
-                saved = write_picture(
-                    picture, done.pixels, task.output, output=PNG, overwrite=overwrite
-                )
-                batch.done.append((task, done, task.notes + saved.notes))
+                batch.rows.append(_protected(task, options, seen, tell, overwrite=overwrite))
+                batch.outputs.append(task.output)
             except host.Stopped:
                 batch.interrupted = True
                 break
             except Exception as error:  # one picture must not end the batch
                 batch.failures.append(_reason(error, task))
     return batch
+
+
+def _protected(
+    task: FileTask, options: Options, seen: Sight, tell: OnStep, *, overwrite: bool
+) -> list[str]:
+    """Protect and save one picture; its row of the table."""
+    _refuse_existing(task, overwrite=overwrite)
+    picture = read_picture(task.source, limits=LIMITS)
+    done = protect(picture, options, seen, tell)
+    saved = write_picture(picture, done.pixels, task.output, output=PNG, overwrite=overwrite)
+    return _row(task, done, task.notes + saved.notes)
+
+
+def _refuse_existing(task: FileTask, *, overwrite: bool) -> None:
+    if task.output.exists() and not overwrite:
+        raise SettingError(
+            f"{shown(task.source.name)}: its result is there already ({shown(task.output)}); tick "
+            "“Replace results that exist”, or choose another folder for the results"
+        )
 
 
 def _telling(number: int, count: int, name: str) -> OnStep:
@@ -135,8 +149,9 @@ def _reason(error: Exception, task: FileTask) -> str:
 
 
 def _told(batch: Batch, plan: Plan, target: Path | None = None) -> str:
-    failures = [line for _, line in plan.failures] + batch.failures
-    rows = [_row(task, done, notes) for task, done, notes in batch.done]
+    planned = [line.replace("another --out", "another folder") for _, line in plan.failures]
+    failures = planned + batch.failures
+    rows = batch.rows
     parts = [html.heading(_summary(batch, plan, len(failures)))]
     parts += [html.problem(line) for line in failures[:MOST_ROWS]]
     if batch.says:
@@ -151,12 +166,12 @@ def _told(batch: Batch, plan: Plan, target: Path | None = None) -> str:
 
 
 def _summary(batch: Batch, plan: Plan, failed: int) -> str:
-    parts = [f"{len(batch.done)} protected", f"{failed} failed"]
+    parts = [f"{len(batch.outputs)} protected", f"{failed} failed"]
     if plan.skipped:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(plan.skipped.items()))
         parts.append(f"{sum(plan.skipped.values())} skipped ({kinds})")
     if batch.interrupted:
-        left = batch.total - len(batch.done) - len(batch.failures)
+        left = batch.total - len(batch.outputs) - len(batch.failures)
         parts.append(f"interrupted, {left} not done")
     return ", ".join(parts)
 

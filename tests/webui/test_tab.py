@@ -78,7 +78,10 @@ def test_a_folder_goes_to_a_folder(tab: TabPage, tmp_path: Path, protector: Prot
     assert np.array_equal(read_picture(result).pixels, expected(source, protector))
     told = tab.run("protect_folder")
     assert "0 protected, 1 failed" in told
-    assert "exists already" in told
+    assert "a.png: its result is there already" in told
+    assert "tick “Replace results that exist”" in told
+    tab.page.locator("#fixative_protect_folder_overwrite input").check()
+    assert "1 protected, 0 failed" in tab.run("protect_folder")
     tab.shot("folder")
 
 

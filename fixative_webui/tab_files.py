@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from fixative_webui.tab_view import picture_view
 
 #: Gradio gives these files to the page wherever the host keeps its results.
 _SERVED = "GRADIO_TEMP_DIR"
+#: How the names of our folders in there begin, and how long they are kept.
+_OURS, _KEPT_SECONDS = "fixative-", 24 * 3600
 #: The largest picture that the tab reads.
 LIMITS = ReadLimits()
 #: Of a preview, at most.
@@ -103,10 +107,13 @@ def preview(value: Any) -> str:
 
 
 def page_folder() -> Path:
-    """A new folder whose files the page may show."""
+    """A new folder whose files the page may show; such folders of yesterday are removed."""
     top = Path(os.environ.get(_SERVED) or Path(tempfile.gettempdir()) / "gradio")
     top.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="fixative-", dir=top))
+    for folder in top.glob(f"{_OURS}*"):
+        if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_OURS, dir=top))
 
 
 def _folded(path: Path) -> Path:

@@ -25,11 +25,12 @@ class TabPage:
     Args:
         browser: a running browser.
         webui: a running host.
+        width: of the window.
     """
 
-    def __init__(self, browser: Browser, webui: RunningWebui) -> None:
+    def __init__(self, browser: Browser, webui: RunningWebui, *, width: int = 1280) -> None:
         self.webui, self.errors = webui, list[str]()
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context = browser.new_context(viewport={"width": width, "height": 900})
         context.route("**/*", self._only_local)
         context.set_default_timeout(READY_MS)
         self.page: Page = context.new_page()
@@ -104,9 +105,12 @@ class TabPage:
     def shot(self, name: str) -> None:
         """Take a picture of the page, where they are wanted."""
         if SHOTS in os.environ:
-            path = Path(os.environ[SHOTS]) / f"{self.webui.flavour}_{name}.png"
-            self.page.wait_for_timeout(500)
-            self.page.screenshot(path=path, full_page=True)
+            self.save(Path(os.environ[SHOTS]) / f"{self.webui.flavour}_{name}.png")
+
+    def save(self, path: Path) -> None:
+        """Take a picture of the tab."""
+        self.page.wait_for_timeout(500)
+        self.page.locator("#tabs").screenshot(path=path)
 
     def loaded(self, images: Locator) -> Sequence[int]:
         """Widths of pictures as they came from the server; 0 = refused."""

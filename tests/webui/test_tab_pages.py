@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+import time
 import urllib.parse
 from html.parser import HTMLParser
 from pathlib import Path
@@ -113,7 +115,12 @@ def test_copies_for_the_page_lie_where_gradio_serves_from(
     with Image.open(path) as image:
         assert np.array_equal(np.asarray(image), pixels)
         assert image.info["icc_profile"] == b"profile"
-    assert page_folder() != page_folder()
+    new = page_folder()
+    yesterday = time.time() - 25 * 3600
+    os.utime(path.parent, (yesterday, yesterday))
+    assert page_folder() not in (new, path.parent)
+    assert not path.exists()
+    assert new.is_dir()
 
 
 def test_missing_packages_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect
 
 from tests.webui.server import RunningWebui
 
@@ -130,11 +130,12 @@ class TabPage:
         exact = re.compile(rf"^\s*{re.escape(name)}\s*$")
         return self.page.locator(f"{tabs} > .tab-nav button").filter(has_text=exact)
 
-    def _only_local(self, route: object) -> None:
+    def _only_local(self, route: Route) -> None:
         """Gradio asks the network for letters: refuse at once instead of waiting."""
-        url = route.request.url  # type: ignore[attr-defined]
-        local = url.startswith((self.webui.url, "data:", "blob:"))
-        route.continue_() if local else route.abort()  # type: ignore[attr-defined]
+        if route.request.url.startswith((self.webui.url, "data:", "blob:")):
+            route.continue_()
+        else:
+            route.abort()
 
     def _heard(self, message: ConsoleMessage) -> None:
         told = f"{message.text} {message.location.get('url', '')}"

@@ -87,9 +87,8 @@ class TabPage:
         """The report, once it is there."""
         found = self.page.locator(f"#fixative_{name}_report .fixative-report").last
         expect(found).to_be_visible(timeout=JOB_MS)
-        expect(self.page.locator(f"#fixative_{name}_run")).not_to_have_class(
-            "fixative-busy", timeout=JOB_MS
-        )
+        run = self.page.locator(f"#fixative_{name}_run")
+        expect(run).not_to_have_class(re.compile("fixative-busy"), timeout=JOB_MS)
         return found.inner_text()
 
     def view(self, name: str) -> Locator:

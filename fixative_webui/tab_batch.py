@@ -76,7 +76,8 @@ def protect_folder(source: str, out: str, options: Options, *, overwrite: bool) 
     if not host.folders_allowed():
         raise SettingError("folders: this web UI was started so that none can be named")
     folder = folder_named(source, what="folder with pictures")
-    target = Path(out.strip()).expanduser() if (out or "").strip() else _own_folder(folder)
+    given = (out or "").strip()
+    target = folder_named(given, what="folder for the results") if given else _own_folder(folder)
     plan = plan_files([folder], target, output=PNG)
     check_writable(target)
     batch = _protect_all(plan, options, overwrite=overwrite)
@@ -84,7 +85,7 @@ def protect_folder(source: str, out: str, options: Options, *, overwrite: bool) 
 
 
 def _own_folder(source: Path) -> Path:
-    """A folder of the host's for the results of another."""
+    """A folder among the host's outputs for the results of another."""
     return host.allowed_output_dir() / f"{source.resolve().name}-protected"
 
 

@@ -69,7 +69,7 @@ def _build_one(options: Options) -> None:
             fields = protection_fields("protect_one", options)
             measure = gr.Checkbox(
                 value=True,
-                label="Measure the pull beside random noise (twice the time)",
+                label="Measure the pull beside random noise (takes longer)",
                 elem_id="fixative_protect_one_measure",
             )
         with gr.Column():
@@ -91,7 +91,7 @@ def _build_folder(options: Options) -> None:
     with gr.Row(equal_height=False):
         with gr.Column():
             source = _folder_field("in", "Folder with pictures", "Searched to any depth.")
-            out = _folder_field("out", "Folder for the results", "Empty: beside the host's own.")
+            out = _folder_field("out", "Folder for the results", "Empty: a new one among the outputs.")
             overwrite = gr.Checkbox(
                 value=False,
                 label="Replace results that exist",

@@ -91,7 +91,9 @@ def _build_folder(options: Options) -> None:
     with gr.Row(equal_height=False):
         with gr.Column():
             source = _folder_field("in", "Folder with pictures", "Searched to any depth.")
-            out = _folder_field("out", "Folder for the results", "Empty: a new one among the outputs.")
+            out = _folder_field(
+                "out", "Folder for the results", "Empty: a new one among the outputs."
+            )
             overwrite = gr.Checkbox(
                 value=False,
                 label="Replace results that exist",

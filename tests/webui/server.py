@@ -58,8 +58,7 @@ class RunningWebui:
     @property
     def outputs(self) -> Path:
         """Below it lie txt2img-images, extras-images and the like."""
-        old = self.flavour in ("a1111-1.6.0", "a1111-1.7.0")
-        return self.base / ("outputs" if old else "output")
+        return self.base / "outputs"
 
     def log_text(self) -> str:
         """What the server has said so far."""

@@ -3,6 +3,7 @@
 # pyright: basic, reportMissingImports=false
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,10 @@ def save_image(
     Returns:
         Where it is, and no text file.
     """
+    if save_to_dirs is None:
+        save_to_dirs = opts.grid_save_to_dirs if grid else opts.save_to_dirs and not no_prompt
+    if save_to_dirs:
+        path = str(Path(path, datetime.date.today().isoformat()))
     Path(path).mkdir(parents=True, exist_ok=True)
     name = forced_filename or _next_name(path, basename, "" if short_filename else seed, suffix)
     pnginfo = existing_info or {}

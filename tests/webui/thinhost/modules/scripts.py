@@ -20,38 +20,19 @@ from modules import (
 )
 from modules.extensions import ScriptFile
 from modules.paths_internal import script_path
+from modules.scripts_arguments import (
+    MaskBlendArgs,
+    PostprocessBatchListArgs,
+    PostprocessImageArgs,
+    PostProcessMaskOverlayArgs,
+    PostSampleArgs,
+)
 
 AlwaysVisible = object()
 ScriptClassData = namedtuple("ScriptClassData", ["script_class", "path", "basedir", "module"])
 scripts_data: list[ScriptClassData] = []
 postprocessing_scripts_data: list[ScriptClassData] = []
 current_basedir = script_path
-
-
-class PostprocessImageArgs:
-    def __init__(self, image: Any, index: int = 0) -> None:
-        self.image = image
-        if thin.since(1, 10):
-            self.index = index
-
-
-class PostprocessBatchListArgs:
-    def __init__(self, images: list[Any]) -> None:
-        self.images = images
-
-
-class PostSampleArgs:
-    def __init__(self, samples: Any) -> None:
-        self.samples = samples
-
-
-class PostProcessMaskOverlayArgs:
-    def __init__(self, index: int, mask_for_overlay: Any, overlay_image: Any) -> None:
-        self.index, self.mask_for_overlay = index, mask_for_overlay
-        self.overlay_image = overlay_image
-
-
-MaskBlendArgs = PostProcessMaskOverlayArgs
 
 
 class Script:
@@ -208,11 +189,14 @@ class ScriptRunner:
     def initialize_scripts(self, is_img2img: bool) -> None:
         for each in (self.scripts, self.alwayson_scripts, self.selectable_scripts):
             each.clear()
+        from modules import scripts_auto_postprocessing as auto
+
+        made: list[Script] = auto.create_auto_preprocessing_script_data()
         for data in scripts_data:
-            if data.script_class is Script:  # A1111 skips none: its title() raises, it is left out
-                continue
-            script = data.script_class()
-            script.filename = data.path
+            if data.script_class is not Script:  # a title is missing there
+                made.append(data.script_class())
+                made[-1].filename = data.path
+        for script in made:
             script.is_txt2img, script.is_img2img = not is_img2img, is_img2img
             script.tabname = "img2img" if is_img2img else "txt2img"
             visible = script.show(is_img2img)

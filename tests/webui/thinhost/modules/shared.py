@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import gradio as gr
-from modules import thin
 from modules.options import OptionInfo, Options, options_section
 from modules.paths_internal import data_path
 from modules.shared_cmd_options import cmd_opts
@@ -30,11 +29,6 @@ config_filename = str(Path(data_path, "config.json"))
 restricted_opts = {"outdir_samples", "outdir_extras_samples", "outdir_save", "temp_dir"}
 
 
-def _outputs(name: str) -> str:
-    """1.6 gives paths below the data folder as the command line has them."""
-    return str(Path(data_path, "output" if thin.since(1, 10) else "outputs", name))
-
-
 _SAVING = {
     "samples_save": OptionInfo(True, "Always save all generated images"),
     "samples_format": OptionInfo("png", "File format for images"),
@@ -47,20 +41,23 @@ _SAVING = {
     "webp_lossless": OptionInfo(False, "Use lossless compression for webp images"),
     "export_for_4chan": OptionInfo(True, "Save copy of large images as JPG"),
     "img_downscale_threshold": OptionInfo(4.0, "File size limit for the above option", gr.Number),
-    "target_side_length": OptionInfo(4000.0, "Width/height limit for the above", gr.Number),
+    "target_side_length": OptionInfo(4000, "Width/height limit for the above", gr.Number),
     "use_original_name_batch": OptionInfo(True, "Use original name for output filename"),
+    "save_to_dirs": OptionInfo(True, "Save images to a subdirectory"),
+    "grid_save_to_dirs": OptionInfo(True, "Save grids to a subdirectory"),
     "save_images_add_number": OptionInfo(True, "Add number to filename when saving"),
     "temp_dir": OptionInfo("", "Directory for temporary images; leave empty for default"),
     "clean_temp_dir_at_start": OptionInfo(False, "Cleanup non-default temporary directory"),
 }
+#: Below the data folder, and relative to it, as the hosts have them.
 _PLACES = {
     "outdir_samples": OptionInfo("", "Output directory for images"),
-    "outdir_txt2img_samples": OptionInfo(_outputs("txt2img-images"), "For txt2img images"),
-    "outdir_img2img_samples": OptionInfo(_outputs("img2img-images"), "For img2img images"),
-    "outdir_extras_samples": OptionInfo(_outputs("extras-images"), "For images from extras tab"),
+    "outdir_txt2img_samples": OptionInfo("outputs/txt2img-images", "For txt2img images"),
+    "outdir_img2img_samples": OptionInfo("outputs/img2img-images", "For img2img images"),
+    "outdir_extras_samples": OptionInfo("outputs/extras-images", "For images from extras tab"),
     "outdir_grids": OptionInfo("", "Output directory for grids"),
-    "outdir_txt2img_grids": OptionInfo(_outputs("txt2img-grids"), "For txt2img grids"),
-    "outdir_save": OptionInfo(str(Path(data_path, "log", "images")), "For the Save button"),
+    "outdir_txt2img_grids": OptionInfo("outputs/txt2img-grids", "For txt2img grids"),
+    "outdir_save": OptionInfo("log/images", "For the Save button"),
 }
 _OTHERS = {
     "postprocessing_enable_in_main_ui": OptionInfo([], "Enable in txt2img and img2img tabs"),

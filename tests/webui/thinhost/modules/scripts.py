@@ -191,7 +191,7 @@ class ScriptRunner:
             each.clear()
         from modules import scripts_auto_postprocessing as auto
 
-        made: list[Script] = auto.create_auto_preprocessing_script_data()
+        made: list[Script] = [*auto.create_auto_preprocessing_script_data()]
         for data in scripts_data:
             if data.script_class is not Script:  # a title is missing there
                 made.append(data.script_class())

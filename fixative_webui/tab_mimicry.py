@@ -43,10 +43,10 @@ def imitate(pictures: Any, *fields: Any) -> Answer:
     Raises:
         SettingError: packages are missing, or there are no pictures.
     """
-    require_packages()
     sources = all_uploaded(pictures)
     if not sources:
         raise SettingError("pictures: there are none; drop files on the field, or click on it")
+    require_packages()
     from fixative_webui.tab_mimicry_run import Wanted, run  # noqa: PLC0415 - loads for seconds
 
     return run(sources, Wanted(*fields))

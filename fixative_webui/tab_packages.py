@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 
@@ -12,10 +13,10 @@ NEEDED = {"diffusers": "diffusers>=0.30", "peft": "peft>=0.13", "jinja2": "jinja
 
 
 def require_packages() -> None:
-    """See that what the test needs is installed.
+    """See that what the test needs is installed and works in this host.
 
     Raises:
-        SettingError: it is not; with the command that installs it.
+        SettingError: it is not; with the command that installs it, or with what is wrong.
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -24,3 +25,12 @@ def require_packages() -> None:
             f"The mimicry test needs {', '.join(missing)}, which this web UI lacks. Install into "
             f'its own Python, then start it again: "{sys.executable}" -m pip install {packages}'
         )
+    for name in NEEDED:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a package that does not fit others raises nearly anything
+            raise SettingError(
+                f"The mimicry test needs {name}, which is installed but does not work with this "
+                f"web UI's other packages ({type(error).__name__}: {error}). Use a version that "
+                "does, or run the test outside of the web UI: fixative mimic"
+            ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -131,7 +132,20 @@ def test_missing_packages_are_named_with_the_command(monkeypatch: pytest.MonkeyP
     told = str(raised.value)
     assert "needs diffusers, peft, which this web UI lacks" in told
     assert f'"{sys.executable}" -m pip install "diffusers>=0.30" "peft>=0.13"' in told
+
+
+def test_packages_that_do_not_work_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> object:
+        if name == "peft":
+            raise ImportError("cannot import name 'x'")
+        return object()
+
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib, "import_module", broken)
+    told = "needs peft, which is installed but does not work .*cannot import name 'x'"
+    with pytest.raises(SettingError, match=told):
+        require_packages()
+    monkeypatch.setattr(importlib, "import_module", lambda name: object())
     require_packages()
 
 

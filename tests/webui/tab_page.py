@@ -81,7 +81,7 @@ class TabPage:
         )
         with self.page.expect_request("**/internal/progress") as asked:
             self.page.locator(f"#fixative_{name}_run").click()
-        assert asked.value.post_data_json["id_task"].startswith("task(")
+        assert "task(" in (asked.value.post_data or "")
 
     def report(self, name: str) -> str:
         """The report, once it is there."""

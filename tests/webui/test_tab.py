@@ -34,6 +34,8 @@ def test_one_picture_is_protected_bit_for_bit(
     before, after = read_picture(source), read_picture(result)
     assert np.array_equal(after.pixels, expected(source, protector))
     assert np.abs(after.pixels.astype(int) - before.pixels).max() == 8
+    assert before.alpha is not None
+    assert after.alpha is not None
     assert np.array_equal(after.alpha, before.alpha)
     assert after.metadata.icc == ICC
     assert Image.open(result).getexif()[0x013B] == ARTIST

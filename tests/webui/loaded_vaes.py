@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from fixative.codecs.families import SCALINGS
 from fixative.codecs.tiny import load_tiny_network
 from fixative.weights import verified_weights
+
+if TYPE_CHECKING:
+    from tests.webui.hosting import Hosted
 
 SCALE = SCALINGS["sd1"].scale
 
@@ -137,3 +140,14 @@ def model_of(flavour: str, vae: nn.Module | None) -> Any:
         return SimpleNamespace(first_stage_model=vae)
     patched = SimpleNamespace(first_stage_model=vae, device=torch.device("cpu"))
     return SimpleNamespace(first_stage_model=None, forge_objects=SimpleNamespace(vae=patched))
+
+
+def picture(side: int = 64) -> Tensor:
+    return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(3))
+
+
+def load(webui: Hosted, vae: nn.Module) -> nn.Module:
+    """Let the host hold a VAE, made the way that it makes its own."""
+    loaded = in_inference_mode(vae) if webui.flavour == "forge" else vae
+    webui.load(model_of(webui.flavour, loaded))
+    return loaded

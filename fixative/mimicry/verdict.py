@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fixative.evaluation.statistics import Estimate
 from fixative.evaluation.tables import signed
 from fixative.mimicry.arms import Arm, Role
+from fixative.mimicry.measures import LEAST_PAIRS
 from fixative.mimicry.results import ALL, ArmResult, MimicryResults
 from fixative.mimicry.workshop import CLEAN
 
@@ -110,13 +111,18 @@ def _controls(found: MimicryResults, name: str) -> Iterator[str]:
         result = found.arm(name, arm.name)
         if arm.role is not Role.CONTROL or result is None or result.main is None:
             continue
-        p = result.main.p_clean
-        sound = p is None or p > SIGNIFICANT
-        told = "no significant difference" if sound else "a significant difference: be careful"
         yield (
             f"Control, clean pictures with another seed: {_weaker(result, first=True)}, "
-            f"p = {_p(p)}: {told}."
+            f"{_told_apart(result.main.p_clean)}."
         )
+
+
+def _told_apart(p: float | None) -> str:
+    if p is None:
+        return f"fewer than {LEAST_PAIRS} imitators, too few to test for a difference"
+    sound = p > SIGNIFICANT
+    told = "no significant difference" if sound else "a significant difference: be careful"
+    return f"p = {_p(p)}: {told}"
 
 
 def _weaker(result: ArmResult | None, *, first: bool) -> str:

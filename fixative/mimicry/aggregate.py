@@ -234,9 +234,7 @@ class Aggregator:
         )
 
 
-def _beside(
-    one: SetNumbers, arm: str, other: str, space: str
-) -> Iterator[tuple[Numbers, Numbers]]:
+def _beside(one: SetNumbers, arm: str, other: str, space: str) -> Iterator[tuple[Numbers, Numbers]]:
     """What an arm's imitators drew, each with another arm's of the same seed."""
     for seed in one.seeds(arm):
         yield one.units[arm, seed].vectors[space], one.units[other, seed].vectors[space]

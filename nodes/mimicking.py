@@ -27,8 +27,8 @@ AUTO, ATTENTION, ALL = TARGETS = ("auto", "attention", "all")
 NO_LORA = "no LoRA"
 #: What the host's adapter calls the conditioning ``positive``.
 CAPTION = "positive"
-#: Learning rates that suit the testbed and full-size models.
-TESTBED_RATE, USUAL_RATE = 2e-3, 1e-4
+#: The learning rate that suits full-size models; the testbed's is the engine's default.
+USUAL_RATE = 1e-4
 #: Of the whole set, for seeds.
 SET = "graph"
 #: Previews while a LoRA is trained, and the sampler's steps for each.
@@ -82,7 +82,7 @@ class Wanted:
             rank=self.rank,
             steps=self.steps,
             batch=self.batch,
-            rate=self.rate or (TESTBED_RATE if testbed else USUAL_RATE),
+            rate=self.rate or (LoraSettings.rate if testbed else USUAL_RATE),
             targets=cast(Literal["attention", "all"], layers),
         )
         return MimicrySettings(

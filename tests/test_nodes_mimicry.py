@@ -31,7 +31,16 @@ from nodes.loras import lora_model
 from nodes.mimic_report import Story, mimicry_text
 from nodes.mimic_view import MimicView
 from nodes.mimic_windows import CLEAN, PROTECTED, PURIFIED, batches_of, fitted
-from nodes.mimicking import NO_LORA, Imitator, Studio, Wanted, has_attention, require_peft, rows_of
+from nodes.mimicking import (
+    NO_LORA,
+    USUAL_RATE,
+    Imitator,
+    Studio,
+    Wanted,
+    has_attention,
+    require_peft,
+    rows_of,
+)
 
 pytest.importorskip("peft")
 
@@ -119,7 +128,7 @@ class TestWindows:
 
 def test_what_suits_the_model() -> None:
     small, large = (WANTED.settings(testbed=testbed).lora for testbed in (True, False))
-    assert (small.rate, small.targets) == (2e-3, "all")
+    assert (small.rate, small.targets) == (LoraSettings.rate, "all")
     assert (large.rate, large.targets) == (1e-4, "attention")
     said = replace(WANTED, rate=0.01, layers="attention").settings(testbed=True).lora
     assert (said.rate, said.targets) == (0.01, "attention")
@@ -128,6 +137,17 @@ def test_what_suits_the_model() -> None:
         replace(WANTED, layers="attention").settings(testbed=False, attention=False)
     assert has_attention(nn.ModuleDict({"to_q": nn.Linear(2, 2)}))
     assert not has_attention(nn.ModuleDict({"qkv": nn.Linear(2, 2)}))
+
+
+def test_the_widgets_begin_where_the_engine_does(checkout: Path) -> None:
+    """And so do its words: numbers in tooltips and in help."""
+    nodes = json.loads((checkout / "tests" / "host" / "node_snapshot.json").read_text("utf-8"))
+    widgets = nodes["FixativeLoraMimicryTest"]["inputs"]
+    for name in ("rank", "steps", "batch"):
+        assert widgets[name]["default"] == getattr(LoraSettings, name)
+    told = (checkout / "js" / "docs" / "FixativeLoraMimicryTest.md").read_text("utf-8")
+    assert f"{LoraSettings.steps} do for the testbed" in told
+    assert f"0 = {LoraSettings.rate:g} for the testbed, {USUAL_RATE:g} for" in told
 
 
 def test_a_lora_by_the_host_s_names() -> None:
@@ -252,7 +272,7 @@ class TestReport:
         assert "Purified" in second
         assert "laboratory animal" in text
         assert "There is no LPIPS (not here)" in text
-        assert "rank 2, 4 steps of 2, learning rate 0.002" in text
+        assert "rank 2, 4 steps of 2, learning rate 0.004" in text
         arms = {one["arm"]: one for one in json.loads(facts)["arms"]}
         assert arms[PROTECTED]["weaker"]["value"] > 0.5
         assert abs(arms[PURIFIED]["weaker"]["value"]) < 0.2

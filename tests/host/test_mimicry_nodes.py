@@ -22,7 +22,7 @@ def test_the_whole_story(client: ComfyClient, host: RunningHost) -> None:
     run = client.run(graph)
     text = told(run)
     assert "Model: the testbed, a laboratory animal." in text
-    assert "3 pictures of 64 pixels, rank 2, 3 steps of 2, learning rate 0.002" in text
+    assert "3 pictures of 64 pixels, rank 2, 3 steps of 2, learning rate 0.004" in text
     assert run.outputs[NODE]["text"] == [text]
     facts = json.loads(told(run, "json"))
     assert [one["arm"] for one in facts["arms"]] == ["no LoRA", "clean", "protected", "purified"]

@@ -73,8 +73,9 @@ class TestCountermeasures:
         assert "vae: diffpure, gridpure looks through one" in failed(client, without)
 
     def test_a_model_of_other_latents_is_refused(self, client: ComfyClient) -> None:
-        for node, asked in ((COUNTER, {"kind": "img2img"}), (ITERATIVE, {"method": "advdm"})):
-            graph = on_testbed(client, node, **asked)
+        for node, name, value in ((COUNTER, "kind", "img2img"), (ITERATIVE, "method", "advdm")):
+            graph = on_testbed(client, node)
+            graph[NODE]["inputs"][name] = value
             graph["vae"] = {"class_type": "VAELoader", "inputs": {"vae_name": "taesdxl"}}
             graph[NODE]["inputs"]["vae"] = ["vae", 0]
             assert "model: it works in latents of the family 'sd1', but the VAE makes" in failed(

@@ -68,6 +68,30 @@ def test_stopped_it_goes_on_with_the_finished_loras(client: ComfyClient) -> None
     assert b"clean: training" not in trained
 
 
+def test_stopped_it_tells_what_it_has_and_runs_again(client: ComfyClient) -> None:
+    """The host would keep what a stopped run told, and never run it again."""
+    graph = mimicry_graph(client, MIMICRY, counts=(3, 3, 3), seed=6)
+    run = stopped(client, graph, after=3250)  # within the purified pictures' LoRA
+    text = told(run)
+    assert text.startswith("Stopped before the end. Not there: purified (repetition 1). All below")
+    facts = json.loads(told(run, "json"))
+    assert facts["stopped"]
+    assert [one["arm"] for one in facts["arms"]] == ["no LoRA", "clean", "protected"]
+    [part] = client.pictures(run, "grid")
+    again = client.run(graph)
+    assert "Stopped" not in told(again)
+    assert len(json.loads(told(again, "json"))["arms"]) == 4
+    trained = b"".join(again.previews)
+    assert b"purified: training" in trained
+    assert b"protected: training" not in trained
+    assert b"clean: training" not in trained
+    [whole] = client.pictures(again, "grid")
+    assert whole.shape[0] > part.shape[0]
+    finished = client.run(graph)  # and what is finished is kept
+    assert finished.status == "success"
+    assert progress_of(finished) == []
+
+
 def test_edits(client: ComfyClient) -> None:
     run = client.run(mimicry_graph(client, EDIT, counts=(2, 2, 2), caption="painting"))
     assert "Protecting changes an edit by " in told(run)

@@ -295,3 +295,15 @@ def test_an_imitator_that_learnt_nothing_says_nothing(tmp_path: Path) -> None:
     told = verdicts(found)[0]
     assert not told.says
     assert "nothing can be said" in told.lines[0]
+
+
+def test_no_percentages_of_a_gain_that_may_be_none(run: tuple[MimicryResults, Path]) -> None:
+    """An infinite end is a draw of imitators in which the clean ones gained nothing."""
+    found, _ = run
+    unsure = [
+        replace(one, weaker=replace(one.weaker, low=None)) if one.weaker else one
+        for one in found.results
+    ]
+    told = verdicts(replace(found, results=unsure))
+    assert not any(one.says for one in told)
+    assert "nothing can be said in percent" in told[0].lines[0]

@@ -75,7 +75,18 @@ def _doubt(found: MimicryResults, name: str) -> str:
             "nothing can be said: what the clean imitator draws cannot be told from what the model "
             f"draws without it (p = {_p(clean.main.p_none)}); give more pictures, steps or seeds"
         )
+    if any(_no_scale(result) for result in found.of(name)):
+        return (
+            "nothing can be said in percent: the clean imitator comes closer to the originals than "
+            "the model without it by no more than chance would; give more pictures, steps or seeds"
+        )
     return ""
+
+
+def _no_scale(result: ArmResult) -> bool:
+    """Whether 100 %, what a clean imitator gains, may as well be none: an end is infinite."""
+    weaker = result.weaker
+    return weaker is not None and weaker.n > 1 and None in (weaker.low, weaker.high)
 
 
 def _protections(found: MimicryResults, name: str) -> Iterator[str]:

@@ -18,12 +18,13 @@ from fixative.countermeasures import (
     PurifyStep,
     Resources,
     make_countermeasure,
-    needed_resources,
 )
 from fixative.errors import FixativeError
+from fixative.mimicry.denoiser import Denoiser
 
 from . import methods
 from .convert import join_alpha, split_alpha, to_pil
+from .denoising import asked_denoiser, denoiser_inputs, lent_denoiser
 from .distances import perceptual_distance
 from .host.gradients import affordable_tile, borrowed_codec
 from .host.progress import Progress, node_id_of
@@ -47,7 +48,7 @@ class CountermeasureNode(io.ComfyNode):
             description="Does to pictures what they meet on their way (JPEG, resizing, noise, …), "
             "or what somebody does who wants a protection off. To find out what a protection "
             "withstands.",
-            search_aliases=["jpeg", "resize", "noise", "robustness", "attack", "AdverseCleaner"],
+            search_aliases=["jpeg", "noise", "robustness", "attack", "AdverseCleaner", "DiffPure"],
             inputs=_inputs(),
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
@@ -76,13 +77,17 @@ class CountermeasureNode(io.ComfyNode):
         chain: str,
         seed: int,
         vae: Any = None,
+        model: Any = None,
+        positive: Any = None,
     ) -> Any:
         """Go picture by picture; a stop takes effect between two of them, or two steps."""
         text = methods.countermeasure_text(kind, settings, chain)
+        methods.require_vae(text, vae)
+        asked = asked_denoiser(methods.needing(text, "denoiser"), model, positive, vae)
         pictures, alpha = split_alpha(image)
         progress = Progress(len(pictures) * PARTS, node_id_of(cls))
-        with _codec(text, vae) as codec:
-            method = _made(text, codec, vae, seed)
+        with _codec(text, vae) as codec, lent_denoiser(asked) as denoiser:
+            method = _made(text, codec, denoiser, vae, seed)
             done = [
                 _countered(method, picture[None], number, len(pictures), progress)
                 for number, picture in progress.each(list(pictures))
@@ -110,9 +115,12 @@ def _countered(
     return one
 
 
-def _made(text: str, codec: Codec | None, vae: Any, seed: int) -> Countermeasure:
-    distance = perceptual_distance() if "distance" in needed_resources(text) else None
-    method = make_countermeasure(text, Resources(codec, distance), seed=seed)
+def _made(
+    text: str, codec: Codec | None, denoiser: Denoiser | None, vae: Any, seed: int
+) -> Countermeasure:
+    distance = perceptual_distance() if methods.needing(text, "distance") else None
+    resources = Resources(codec, distance, denoiser=denoiser)
+    method = make_countermeasure(text, resources, seed=seed)
     if codec is not None:
         methods.limit_tiles(method, affordable_tile(vae))
     return method
@@ -121,10 +129,9 @@ def _made(text: str, codec: Codec | None, vae: Any, seed: int) -> Countermeasure
 @contextmanager
 def _codec(text: str, vae: Any) -> Generator[Codec | None]:
     """What it sees through; nothing is copied for those that look through no VAE."""
-    if "codec" not in needed_resources(text):
+    if not methods.needing(text, "codec"):
         yield None
         return
-    methods.require_vae(text, vae)
     with borrowed_codec(vae, decoder=True) as codec:
         yield codec
 
@@ -139,7 +146,7 @@ def _inputs() -> list[Any]:
             default="jpeg",
             tooltip="What to do. noise, jpeg, resize, crop, bits, median: what pictures meet on "
             "their way. tv, adverse: filters made against protections. roundtrip, impress: through "
-            "the VAE.",
+            "the VAE. img2img, diffpure, gridpure: redrawn by a diffusion model.",
         ),
         build(
             io.String.Input,
@@ -160,9 +167,10 @@ def _inputs() -> list[Any]:
             io.Vae.Input,
             "vae",
             optional=True,
-            tooltip="What roundtrip and impress look through; with its decoder. The others need "
-            "none.",
+            tooltip="What roundtrip, impress, img2img, diffpure and gridpure look through; with "
+            "its decoder. The others need none.",
         ),
+        *denoiser_inputs("img2img, diffpure and gridpure"),
     ]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fixative.codecs import Codec
 from fixative.errors import MixtureError
+from fixative.mimicry.denoiser import Denoiser
 from fixative.mixture import Mixture
 from fixative.protections.iterative import MOST_STEPS
 from fixative.protections.latent_descent import MOST_CONSISTENCY
@@ -26,7 +27,10 @@ from .convert import (
     masked_shares,
     split_alpha,
 )
+from .denoising import asked_denoiser, denoiser_inputs, lent_denoiser
 from .distances import perceptual_distance
+from .disturbed import LABEL as LOSS_LABEL
+from .disturbed import LossCurve, LossMeter
 from .host.codecs import family_of
 from .host.folders import mixture_files
 from .host.gradients import borrowed_codec
@@ -35,7 +39,7 @@ from .host.progress import Progress, node_id_of
 from .inputs import image_input, mask_input, seed_input, strength_input
 from .live import PARTS, LiveCurves
 from .outputs import difference_output, protected_output, pull_curve_output
-from .pulls import Asked, PullCurve, PulledPicture, PullMeter, pulled_text
+from .pulls import Asked, Measured, Meter, PullCurve, PullMeter, pulled_text
 from .report import urgent, weak_match
 from .schema import build, check_choices
 from .sockets import MIXTURE
@@ -55,9 +59,9 @@ class IterativeProtection(io.ComfyNode):
             display_name="Iterative Protection (Fixative)",
             category="fixative/platform",
             description="Protects pictures the slow way, by gradient descent through the VAE for "
-            "each of them: PhotoGuard, Mist's texture mode, a Glaze-like one; and controls. To "
+            "each of them: PhotoGuard, Mist, a Glaze-like one, AdvDM and SDS; and controls. To "
             "compare with Protect Image.",
-            search_aliases=["PhotoGuard", "Mist", "Glaze", "PGD", "protect", "cloak", "immunize"],
+            search_aliases=["PhotoGuard", "Mist", "Glaze", "AdvDM", "SDS", "PGD", "cloak"],
             inputs=_inputs(),
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
@@ -80,16 +84,23 @@ class IterativeProtection(io.ComfyNode):
         seed: int,
         mask: Tensor | None = None,
         mixture: Mixture | None = None,
+        model: Any = None,
+        positive: Any = None,
     ) -> Any:
         """Protect picture by picture; a stop takes effect between two steps and frees the copy."""
         text = methods.protection_text(method, steps, consistency)
+        looking = [method] if "denoiser" in methods.protection_needs(text) else []
+        borrowed = asked_denoiser(looking, model, positive, vae)
         pictures, alpha = split_alpha(image)
         masks = None if mask is None else mask_to_engine(mask, pictures)
         progress = Progress(len(pictures) * PARTS, node_id_of(cls))
-        curve = PullCurve(LiveCurves(progress.done, len(pictures), title=method, label=LABEL))
+        curve = _curve(text, progress, len(pictures), title=method)
         asked = Asked(text, strength, seed)
-        with borrowed_codec(vae, decoder=consistency > 0) as codec:
-            one_by_one = _OneByOne(asked, _resources(text, codec, mixture), curve)
+        with (
+            borrowed_codec(vae, decoder=consistency > 0) as codec,
+            lent_denoiser(borrowed) as denoiser,
+        ):
+            one_by_one = _OneByOne(asked, _resources(text, codec, denoiser, mixture), curve)
             done = [
                 one_by_one.protect(picture[None], None if masks is None else masks[i : i + 1])
                 for i, picture in progress.each(list(pictures))
@@ -109,14 +120,13 @@ class _OneByOne:
     """Protects pictures, and measures what each protection did."""
 
     def __init__(self, asked: Asked, resources: ProtectionResources, curve: PullCurve) -> None:
-        assert resources.codec is not None
         self._curve = curve
         self._protection = make_protection(
             asked.text, resources, strength=asked.strength, seed=asked.seed, on_step=curve.add
         )
-        self._meter = PullMeter(asked, resources.codec, resources.mixture)
+        self._meter = _meter(asked, resources)
 
-    def protect(self, image: Tensor, mask: Tensor | None) -> PulledPicture:
+    def protect(self, image: Tensor, mask: Tensor | None) -> Measured:
         """One picture (1, 3, H, W) with its mask."""
         self._curve.begin()
         start = time.monotonic()
@@ -127,7 +137,26 @@ class _OneByOne:
         return one
 
 
-def _resources(text: str, codec: Codec, mixture: Mixture | None) -> ProtectionResources:
+def _curve(text: str, progress: Progress, count: int, *, title: str) -> PullCurve:
+    """What is drawn while it runs: the pull, or the loss of what pulls nowhere."""
+    untargeted = methods.is_untargeted(text)
+    label = LOSS_LABEL if untargeted else LABEL
+    live = LiveCurves(progress.done, count, title=title, label=label)
+    return LossCurve(live) if untargeted else PullCurve(live)
+
+
+def _meter(asked: Asked, resources: ProtectionResources) -> Meter:
+    codec, denoiser = resources.codec, resources.denoiser
+    assert codec is not None
+    if not methods.is_untargeted(asked.text):
+        return PullMeter(asked, codec, resources.mixture)
+    assert denoiser is not None
+    return LossMeter(asked, codec, denoiser)
+
+
+def _resources(
+    text: str, codec: Codec, denoiser: Denoiser | None, mixture: Mixture | None
+) -> ProtectionResources:
     needs = methods.protection_needs(text)
     if mixture is None:
         mixture = mixtures.fitting(codec.family, mixture_files())
@@ -138,7 +167,7 @@ def _resources(text: str, codec: Codec, mixture: Mixture | None) -> ProtectionRe
             "high or to zero, mist, glaze, noise"
         )
     distance = perceptual_distance() if "distance" in needs else None
-    return ProtectionResources(codec, mixture, distance)
+    return ProtectionResources(codec, mixture, distance, denoiser=denoiser)
 
 
 def _inputs() -> list[Any]:
@@ -157,7 +186,8 @@ def _inputs() -> list[Any]:
             default="photoguard",
             tooltip="photoguard: to the target that the mixture would choose, to one by name, or "
             "to zero. mist: to a high-contrast texture. glaze: to a repainted copy, with a bound "
-            "on what is seen. universal, one perturbation for all, and noise: controls.",
+            "on what is seen. universal, one perturbation for all, and noise: controls. advdm, "
+            "mist-fused, sds: through the diffusion model, too.",
         ),
         strength_input(),
         build(
@@ -167,7 +197,7 @@ def _inputs() -> list[Any]:
             min=0,
             max=MOST_STEPS,
             step=1,
-            tooltip="Number of steps. 0 = as published: photoguard 200, mist 100, glaze 500. "
+            tooltip="Number of steps. 0 = as published: photoguard 200, glaze 500, the others 100. "
             "universal and noise take none.",
         ),
         build(
@@ -189,6 +219,7 @@ def _inputs() -> list[Any]:
             tooltip="Whose targets photoguard aims at, and what universal takes. Without one: the "
             "mixture that fits the VAE.",
         ),
+        *denoiser_inputs("advdm, mist-fused and sds"),
     ]
 
 
@@ -201,7 +232,8 @@ def _outputs() -> list[Any]:
             io.String.Output,
             "report",
             display_name="report",
-            tooltip="The pull of each saved picture beside random noise of the same strength, how "
-            "much it changed, the time, and the same as JSON.",
+            tooltip="The pull of each saved picture (of advdm and sds: the model's loss) beside "
+            "random noise of the same strength, how much it changed, the time, and the same as "
+            "JSON.",
         ),
     ]

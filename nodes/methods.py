@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,18 +15,18 @@ from fixative.countermeasures import (
 )
 from fixative.countermeasures.tiled import TiledCountermeasure
 from fixative.errors import CodecError, SettingError
+from fixative.protections.advdm import AdvDM
 from fixative.protections.photoguard import TARGET
 from fixative.protections.registry import PROTECTIONS
+from fixative.protections.sds import ScoreDistillation
 from fixative.registry import Parameter, choose, parse, settings_of, written
 
-#: What a graph has for them: nothing, or a VAE.
-_HAVE = (Need.NOTHING, Need.CODEC)
+#: What a graph has for them: nothing, a VAE, or a VAE and its model.
+_HAVE = (Need.NOTHING, Need.CODEC, Need.DENOISER)
 _MISSING: Mapping[Need, str] = MappingProxyType(
     {
         Need.PAIRS: "learns from pictures before and after, which a graph does not have; Evaluate "
         "does that, and so does fixative train",
-        Need.DENOISER: "needs a denoiser, which this node does not take; fixative evaluate and "
-        "fixative mimic have one",
     }
 )
 COUNTERMEASURE_KINDS = tuple(name for name, kind in COUNTERMEASURES.items() if kind.needs in _HAVE)
@@ -44,8 +44,13 @@ PROTECTION_METHODS: Mapping[str, str] = MappingProxyType(
         "glaze": "glaze",
         "universal": "universal",
         "noise": "noise",
+        "advdm": "advdm",
+        "mist-fused": "mist-fused",
+        "sds": "sds",
     }
 )
+#: Those that pull to no target: what they change is a denoiser's loss.
+UNTARGETED = frozenset({AdvDM.name, ScoreDistillation.name})
 STEPS, CONSISTENCY = "steps", "consistency"
 
 
@@ -86,23 +91,47 @@ def countermeasure_help() -> str:
     return "; ".join(f"{name}: {_all_told(found)}" for name, found in kinds if found)
 
 
+def needing(text: str, resource: str) -> list[str]:
+    """The names of those countermeasures in a chain that need a field of ``Resources``."""
+    return [spec.name for spec in parse(text) if resource in needed_resources(spec.name)]
+
+
 def require_vae(text: str, vae: Any) -> None:
     """See that a countermeasure has the VAE that it needs.
 
     Raises:
         CodecError: it has none.
     """
-    if vae is None:
-        needing = [spec.name for spec in parse(text) if "codec" in needed_resources(spec.name)]
+    names = needing(text, "codec")
+    if names and vae is None:
         raise CodecError(
-            f"vae: {', '.join(needing)} looks through one; connect Load VAE or Load Checkpoint"
+            f"vae: {', '.join(names)} looks through one; connect Load VAE or Load Checkpoint"
+        )
+
+
+def require_model(names: Sequence[str], model: Any, positive: Any) -> None:
+    """See that methods which look through a denoiser have one.
+
+    Raises:
+        SettingError: model or positive is not connected.
+    """
+    looks = f"{', '.join(names)} looks through a diffusion model"
+    if model is None:
+        raise SettingError(f"model: {looks}; connect Load Testbed or Load Checkpoint")
+    if positive is None:
+        raise SettingError(
+            f"positive: {looks}, which is told what the pictures are; connect CLIP Text Encode (an "
+            "empty text will do), or that of Load Testbed"
         )
 
 
 def limit_tiles(method: Countermeasure, side: int) -> None:
-    """Let no tile be larger than ``side`` pixels a side."""
+    """Let no tile be larger than ``side`` pixels a side, where gradients go through the VAE.
+
+    Those of a denoiser stay: it sees subjects at one scale only, and there are no gradients.
+    """
     for link in method.links if isinstance(method, Chain) else (method,):
-        if isinstance(link, TiledCountermeasure):
+        if isinstance(link, TiledCountermeasure) and link.needs is not Need.DENOISER:
             link.tile = min(link.tile, side)
 
 
@@ -137,6 +166,11 @@ def protection_needs(text: str) -> tuple[str, ...]:
     needs = PROTECTIONS[spec.name].needs
     chosen = settings_of(spec, PROTECTIONS[spec.name].parameters).get("goal") == TARGET
     return (*needs, "mixture") if chosen else needs
+
+
+def is_untargeted(text: str) -> bool:
+    """Whether a protection pulls to no target."""
+    return parse(text)[0].name in UNTARGETED
 
 
 def _all_told(parameters: tuple[Parameter, ...]) -> str:

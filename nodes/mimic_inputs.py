@@ -7,8 +7,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from fixative.mimicry.lora import LoraSettings
+
 from .mimic_windows import FITS
-from .mimicking import TARGETS
+from .mimicking import TARGETS, USUAL_RATE
 from .schema import build
 
 MOST_SIDE, SIDE_STEP = 1024, 64
@@ -66,14 +68,14 @@ def optional(negative: str) -> list[Any]:
 def training() -> list[Any]:
     """How the LoRAs are trained."""
     return [
-        number("rank", 16, 1, 128, "Size of each LoRA. 4 to 16 are usual."),
+        number("rank", LoraSettings.rank, 1, 128, "Size of each LoRA. 4 to 16 are usual."),
         number(
             "steps",
-            60,
+            LoraSettings.steps,
             1,
             5000,
-            "Length of each training. 60 do for the testbed; 200 to 1000 are usual for full-size "
-            "models.",
+            f"Length of each training. {LoraSettings.steps} do for the testbed; 200 to 1000 are "
+            "usual for full-size models.",
         ),
         build(
             io.Float.Input,
@@ -83,11 +85,15 @@ def training() -> list[Any]:
             max=0.1,
             step=0.00001,
             round=False,
-            tooltip="Of AdamW. 0 = what suits the model: 0.002 for the testbed, 0.0001 for "
-            "full-size models.",
+            tooltip=f"Of AdamW. 0 = what suits the model: {LoraSettings.rate:g} for the testbed, "
+            f"{USUAL_RATE:g} for full-size models.",
         ),
         number(
-            "batch", 4, 1, 16, "Pictures a step. Less needs less memory; 1 for full-size models."
+            "batch",
+            LoraSettings.batch,
+            1,
+            16,
+            "Pictures a step. Less needs less memory; 1 for full-size models.",
         ),
         build(
             io.Combo.Input,

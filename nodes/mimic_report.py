@@ -33,6 +33,7 @@ class Story:
         tools: model, VAE and features, in JSON types.
         originals: (N, D) features of the clean windows, by space.
         testbed: whether the model is the laboratory animal.
+        missing: arm and number of the imitators that a stop has left out.
     """
 
     found: list[Imitator]
@@ -40,6 +41,7 @@ class Story:
     tools: dict[str, Any]
     originals: dict[str, Tensor]
     testbed: bool
+    missing: tuple[tuple[str, int], ...] = ()
 
 
 def mimicry_text(story: Story, windows: Mapping[str, Tensor], seconds: float) -> tuple[str, str]:
@@ -53,13 +55,14 @@ def mimicry_text(story: Story, windows: Mapping[str, Tensor], seconds: float) ->
     results = results_of(story.found, story.originals, story.settings)
     lora, clean = story.settings.lora, windows[CLEAN]
     lines = [
+        *_stopped(story.missing),
         *_verdict(results),
-        *_missing(story.tools),
+        *_no_lpips(story.tools),
         "",
         ANIMAL if story.testbed else f"Model: {story.tools['model']['name']}",
         f"{len(clean)} pictures of {clean.shape[-1]} pixels, rank {lora.rank}, {lora.steps} steps "
         f"of {lora.batch}, learning rate {lora.rate:g}, {lora.targets} layers, "
-        f"{story.settings.seeds} repetition(s), {duration(seconds)}",
+        f"{_repetitions(story)}, {duration(seconds)}",
         "",
         f"Similarity to the clean pictures in {_features(story.tools)}:",
         "",
@@ -75,6 +78,8 @@ def mimicry_text(story: Story, windows: Mapping[str, Tensor], seconds: float) ->
             for one in story.found
             if one.drawn.losses
         ],
+        "stopped": bool(story.missing),
+        "missing": [{"arm": arm, "repetition": number} for arm, number in story.missing],
         "seconds": round(seconds, 1),
     }
     return "\n".join(lines), json.dumps(facts, indent=1)
@@ -139,7 +144,29 @@ def _line(result: ArmResult) -> str:
     return told + (f"; differs from {', '.join(tests)}" if tests else "")
 
 
-def _missing(tools: Mapping[str, Any]) -> list[str]:
+def _stopped(missing: Sequence[tuple[str, int]]) -> list[str]:
+    """What a stop has left out, by repetition; nothing where nothing is missing."""
+    if not missing:
+        return []
+    numbers = sorted({number for _, number in missing})
+    told = "; ".join(
+        f"{', '.join(arm for arm, own in missing if own == number)} (repetition {number + 1})"
+        for number in numbers
+    )
+    return [
+        f"Stopped before the end. Not there: {told}. All below is of what was finished. Run again "
+        "to go on: the finished LoRAs are kept.",
+        "",
+    ]
+
+
+def _repetitions(story: Story) -> str:
+    asked = story.settings.seeds
+    whole = asked - len({number for _, number in story.missing})
+    return f"{asked} repetition(s)" if whole == asked else f"{whole} of {asked} repetition(s) whole"
+
+
+def _no_lpips(tools: Mapping[str, Any]) -> list[str]:
     reason = tools["no lpips"]
     return [NO_LPIPS.format(reason=reason)] if reason else []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -27,8 +27,8 @@ AUTO, ATTENTION, ALL = TARGETS = ("auto", "attention", "all")
 NO_LORA = "no LoRA"
 #: What the host's adapter calls the conditioning ``positive``.
 CAPTION = "positive"
-#: Learning rates that suit the testbed and full-size models.
-TESTBED_RATE, USUAL_RATE = 2e-3, 1e-4
+#: The learning rate that suits full-size models; the testbed's is the engine's default.
+USUAL_RATE = 1e-4
 #: Of the whole set, for seeds.
 SET = "graph"
 #: Previews while a LoRA is trained, and the sampler's steps for each.
@@ -40,11 +40,12 @@ Tell = Callable[[str, str, int, int, float | None, Tensor | None], None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The node's widgets.
+    """The node's widgets, by their names.
 
     Attributes:
-        rank, steps, rate, batch, layers: of the LoRAs; a rate of 0 and ``auto`` as fits the model.
-        seeds: LoRAs of each batch of pictures.
+        rank, steps, learning_rate, batch, layers: of the LoRAs; a rate of 0 and ``auto`` as fits
+            the model.
+        repetitions: LoRAs of each batch of pictures.
         seed: of all randomness.
         samples: pictures drawn of each LoRA.
         sampling_steps, guidance: of the sampler.
@@ -52,10 +53,10 @@ class Wanted:
 
     rank: int
     steps: int
-    rate: float
+    learning_rate: float
     batch: int
     layers: str
-    seeds: int
+    repetitions: int
     seed: int
     samples: int
     sampling_steps: int
@@ -82,14 +83,14 @@ class Wanted:
             rank=self.rank,
             steps=self.steps,
             batch=self.batch,
-            rate=self.rate or (TESTBED_RATE if testbed else USUAL_RATE),
+            rate=self.learning_rate or (LoraSettings.rate if testbed else USUAL_RATE),
             targets=cast(Literal["attention", "all"], layers),
         )
         return MimicrySettings(
             lora=lora,
             draw=SampleSettings(self.sampling_steps, self.guidance),
             samples=self.samples,
-            seeds=self.seeds,
+            seeds=self.repetitions,
             seed=self.seed,
             caption=CAPTION,
         )
@@ -115,6 +116,12 @@ class Imitator:
     number: int
     lora: Lora | None
     drawn: Imitation
+
+
+def plan(batches: Iterable[str], seeds: int) -> list[tuple[str, int]]:
+    """Who works when: arm and number of each repetition."""
+    arms = [NO_LORA, *batches]
+    return [(arm, number) for number in range(seeds) for arm in arms]
 
 
 def require_peft() -> None:
@@ -155,20 +162,19 @@ class Studio:
     tell: Tell
     kept: MutableMapping[str, Lora]
 
-    def imitators(self, windows: Mapping[str, Tensor]) -> list[Imitator]:
+    def imitators(self, windows: Mapping[str, Tensor]) -> Iterator[Imitator]:
         """Train on each batch of windows (N, 3, R, R), and draw; without a LoRA first.
 
-        The LoRAs of one repetition differ by their pictures and by nothing else.
+        The LoRAs of one repetition differ by their pictures and by nothing else. Each is handed
+        over before anybody is told of it, so that a stop then does not lose it.
         """
         latents = {arm: self.encoded(images) for arm, images in windows.items()}
         originals = windows[CLEAN]
-        found: list[Imitator] = []
-        for number in range(self.settings.seeds):
-            found.append(self._drawn(NO_LORA, number, None, originals))
-            for arm, given in latents.items():
-                lora = self._trained(arm, number, given)
-                found.append(self._drawn(arm, number, lora, originals))
-        return found
+        for arm, number in plan(windows, self.settings.seeds):
+            lora = None if arm == NO_LORA else self._trained(arm, number, latents[arm])
+            one = self._drawn(arm, number, lora, originals)
+            yield one
+            self.tell(arm, "drawn", 1, 1, None, one.drawn.images[0])
 
     @torch.no_grad()
     def encoded(self, windows: Tensor) -> Tensor:
@@ -200,7 +206,6 @@ class Studio:
         distances = None if nearness is None else nearness(images, originals)
         losses = () if lora is None else lora.losses
         drawn = Imitation(images, self.tools.eyes.vectors(images), distances, losses)
-        self.tell(arm, "drawn", 1, 1, None, images[0])
         return Imitator(arm, number, lora, drawn)
 
 

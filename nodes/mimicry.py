@@ -21,20 +21,31 @@ from .grids import labelled_rows
 from .host.denoisers import Asked, borrowed_denoiser, side_of_model
 from .host.gradients import borrowed_codec, out_of_memory_errors
 from .host.nothing import nothing
-from .host.progress import Progress, node_id_of
+from .host.progress import Progress, node_id_of, stops
 from .host.testbed import is_testbed
 from .inputs import seed_input
 from .live import PARTS
 from .loras import lora_model
 from .mimic_report import Story, memory_error, mimicry_text
+from .mimic_stops import Stops, finished
 from .mimic_view import MimicView, loss_picture
 from .mimic_windows import CLEAN, FITS, PROTECTED, PURIFIED, batches_of, fitted_batches
-from .mimicking import TARGETS, Imitator, Studio, Wanted, has_attention, require_peft, rows_of
+from .mimicking import (
+    TARGETS,
+    Imitator,
+    Studio,
+    Wanted,
+    has_attention,
+    plan,
+    require_peft,
+    rows_of,
+)
 from .schema import build, check_choices
 
 #: Finished LoRAs of a run that was stopped, by the model's network and what is on its weights: the
 #: next run goes on.
 _kept: WeakKeyDictionary[Any, dict[str, dict[str, Lora]]] = WeakKeyDictionary()
+_stops = Stops()
 
 
 class LoraMimicryTest(io.ComfyNode):
@@ -64,6 +75,11 @@ class LoraMimicryTest(io.ComfyNode):
         return check_choices({"layers": layers, "fit": fit}, {"layers": TARGETS, "fit": FITS})
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> int:
+        """Run again after a stop that had something to tell, whatever the host has kept of it."""
+        return _stops.count(inputs)
+
+    @classmethod
     def execute(
         cls,
         model: Any,
@@ -86,7 +102,7 @@ class LoraMimicryTest(io.ComfyNode):
         purified: Tensor | None = None,
         negative: Any | None = None,
     ) -> Any:
-        """Train imitator by imitator; a stop keeps the finished ones for the next run."""
+        """Train imitator by imitator; a stop tells what there is, and the next run goes on."""
         require_peft()
         asked = Asked(model, positive, negative, side)
         batches = batches_of(clean, protected, purified)
@@ -94,10 +110,10 @@ class LoraMimicryTest(io.ComfyNode):
         wanted = Wanted(
             rank=rank,
             steps=steps,
-            rate=learning_rate,
+            learning_rate=learning_rate,
             batch=batch,
             layers=layers,
-            seeds=repetitions,
+            repetitions=repetitions,
             seed=seed,
             samples=samples,
             sampling_steps=sampling_steps,
@@ -111,7 +127,10 @@ class LoraMimicryTest(io.ComfyNode):
             story = _carried_out(asked, vae, wanted, windows, progress, kept)
         except out_of_memory_errors() as error:
             raise memory_error() from error
-        _kept.pop(model.model, None)
+        if story.missing:
+            _stops.add(wanted)
+        else:
+            _kept.pop(model.model, None)
         return _output(story, windows, time.monotonic() - start)
 
 
@@ -129,8 +148,11 @@ def _carried_out(
         windows = {name: images.clone() for name, images in windows.items()}
         tools = MimicryTools(denoiser, codec, perceptual_distance(), load_eyes(codec))
         studio = Studio(tools, settings, MimicView(progress.done).tell, kept)
-        found = studio.imitators(windows)
-        return Story(found, settings, tools.describe(), studio.seen(windows[CLEAN]), testbed)
+        found = finished(studio, windows, stops())
+        there = {(one.arm, one.number) for one in found}
+        missing = tuple(one for one in plan(windows, settings.seeds) if one not in there)
+        seen = studio.seen(windows[CLEAN])
+        return Story(found, settings, tools.describe(), seen, testbed, missing)
 
 
 def _output(story: Story, windows: dict[str, Tensor], seconds: float) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
@@ -24,7 +24,7 @@ from .live import LiveCurves
 #: Side of the centre square that the pull of the saved picture is measured on, in pixels.
 WINDOW = 512
 #: What is told of a step beside the pull.
-_BESIDE = ("inconsistency", "visible")
+_BESIDE = ("inconsistency", "visible", "denoising")
 
 
 class PullCurve:
@@ -98,12 +98,8 @@ class PulledPicture:
     @property
     def line(self) -> str:
         """For a person."""
-        report = self.report
-        seen = "no change" if report.psnr is None else f"PSNR {report.psnr:.1f} dB"
-        return (
-            f"pull {self.pull:.3f} to {self.target} (random noise {self.noise:.3f}), largest "
-            f"change {report.max_change:.0f}/255, {seen}, {self.seconds:.1f} s"
-        )
+        told = f"pull {self.pull:.3f} to {self.target} (random noise {self.noise:.3f})"
+        return f"{told}, {changed(self.report)}, {self.seconds:.1f} s"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types only."""
@@ -115,6 +111,37 @@ class PulledPicture:
             **self.report.to_dict(),
             "pulls": [round(value, 5) for value in self.curve],
         }
+
+
+def changed(report: ChangeReport) -> str:
+    """How much a picture changed, for a person."""
+    seen = "no change" if report.psnr is None else f"PSNR {report.psnr:.1f} dB"
+    return f"largest change {report.max_change:.0f}/255, {seen}"
+
+
+class Measured(Protocol):
+    """One protected picture with what was measured of it."""
+
+    @property
+    def protected(self) -> Protected: ...
+    @property
+    def report(self) -> ChangeReport: ...
+    @property
+    def line(self) -> str: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class Meter(Protocol):
+    """Measures what a protection did to a picture."""
+
+    def measure(
+        self,
+        image: Tensor,
+        protected: Protected,
+        mask: Tensor | None,
+        curve: list[float],
+        seconds: float,
+    ) -> Measured: ...
 
 
 @dataclass(frozen=True)
@@ -174,7 +201,7 @@ class PullMeter:
         )
 
 
-def pulled_text(done: Sequence[PulledPicture], asked: Asked, *, family: str) -> str:
+def pulled_text(done: Sequence[Measured], asked: Asked, *, family: str) -> str:
     """A line a picture, a blank line, and the same facts as JSON.
 
     Args:

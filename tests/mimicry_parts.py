@@ -29,7 +29,7 @@ SETTINGS = MimicrySettings(
     arms=plan_arms([PROTECTION], [COUNTERMEASURE], baseline=BASELINE),
     lora=LoraSettings(rank=4, steps=40, batch=3, rate=0.05),
     draw=SampleSettings(steps=4, guidance=1.0),
-    seeds=2,
+    seeds=3,
     samples=4,
     canvas=80,
     resamples=200,

@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 
 from fixative.codecs import Codec, load_codec
-from fixative.countermeasures import PRESETS, Impress, ImpressSettings, PurifyStep
+from fixative.countermeasures import (
+    PRESETS,
+    Impress,
+    ImpressSettings,
+    PurifyStep,
+    Resources,
+    make_countermeasure,
+)
 from fixative.errors import CodecError, FixativeError, ImageError, SettingError
 from fixative.metrics import psnr
 from fixative.perceptual.distance import LearnedDistance, LpipsDistance, load_distance
@@ -108,6 +115,16 @@ def test_fast_keeps_the_best_and_gets_below_the_published_preset_in_an_eighth_of
     assert fast["loss"] == min(losses["loss"] for losses in fast["losses"])
     assert fast["loss"] <= slow["loss"]
     assert fast["steps"] <= slow["steps"] / 8
+
+
+def test_steps_and_rate_can_be_written_beside_the_preset() -> None:
+    text = "impress:fast,steps=20,rate=0.02"
+    resources = Resources(codec(), LearnedDistance())
+    method = make_countermeasure(text, resources)
+    assert isinstance(method, Impress)
+    assert method.settings == replace(PRESETS["fast"], iterations=20, rate=0.02)
+    assert method.describe() == text
+    assert Impress(codec(), LearnedDistance(), preset="fast").settings == PRESETS["fast"]
 
 
 def test_it_stops_where_nothing_improves() -> None:

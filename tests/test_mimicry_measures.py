@@ -21,6 +21,7 @@ from fixative.mimicry.measures import (
     mmd,
     permutation_test,
     similarities,
+    swap_test,
 )
 from fixative.mimicry.settings import MimicrySettings, derived_seed, quick
 from fixative.perceptual import BACKBONE_VARIABLE
@@ -79,6 +80,45 @@ def test_p_values_of_equal_sides_are_spread_evenly() -> None:
     ]
     assert 0.01 <= np.mean(np.array(values) <= 0.1) <= 0.2
     assert 0.35 <= np.mean(values) <= 0.65
+
+
+def imitators(count: int, *, centre: float = 0.0, seed: int = 0) -> list[np.ndarray]:
+    """What imitators draw: each its own way (spread 2), and little variety in it (spread 0.2)."""
+    ways = drawn(count, centre=centre, seed=seed) * 2
+    return [way + 0.2 * drawn(6, seed=seed + 1000 + n) for n, way in enumerate(ways)]
+
+
+def test_swapping_imitators_does_not_take_another_seed_for_a_difference() -> None:
+    """Samples of one LoRA are alike: as if they were independent, chance looks like a finding."""
+    pairs = [list(zip(imitators(7), imitators(7, seed=50), strict=True))]
+    pooled = [(np.concatenate([a for a, _ in p]), np.concatenate([b for _, b in p])) for p in pairs]
+    assert permutation_test(pooled, permutations=200) < 0.05, "what the swap is there for"
+    assert (swap_test(pairs, permutations=200) or 0) > 0.1
+    other = [list(zip(imitators(7), imitators(7, centre=4, seed=50), strict=True))]
+    assert (swap_test(other, permutations=500) or 1) < 0.05
+
+
+def test_swap_p_values_of_equal_sides_are_spread_evenly() -> None:
+    values = [
+        swap_test(
+            [
+                list(zip(imitators(3, seed=s), imitators(3, seed=s + 500), strict=True)),
+                list(zip(imitators(4, seed=s + 90), imitators(4, seed=s + 700), strict=True)),
+            ],
+            permutations=40,
+        )
+        for s in range(80)
+    ]
+    assert 0.02 <= np.mean(np.array(values) <= 0.1) <= 0.2
+    assert 0.4 <= np.mean(np.array(values)) <= 0.65
+
+
+def test_too_few_imitators_are_not_tested() -> None:
+    """With five pairs the two arrangements of 32 that are as extreme are more than 5 %."""
+    few = [list(zip(imitators(5), imitators(5, centre=9, seed=50), strict=True))]
+    assert swap_test(few) is None
+    six = [list(zip(imitators(6), imitators(6, centre=9, seed=50), strict=True))]
+    assert (swap_test(six, permutations=2000) or 1) == pytest.approx(2 / 64, abs=0.015)
 
 
 def test_energy_distance_by_hand() -> None:
@@ -156,9 +196,8 @@ def made_set(
 @pytest.mark.parametrize("with_lpips", [True, False])
 def test_imitation_lies_between_no_lora_and_clean(with_lpips: bool) -> None:
     settings = MimicrySettings(arms=plan_arms(["mixture"], [], baseline=None), permutations=200)
-    found = {
-        (r.set, r.arm): r for r in Aggregator([made_set(with_lpips=with_lpips)], settings).results()
-    }
+    made = made_set(with_lpips=with_lpips, seeds=7)
+    found = {(r.set, r.arm): r for r in Aggregator([made], settings).results()}
     mixture, control = found["a", "mixture"], found["a", "clean, other seed"]
     assert mixture.imitation is not None
     assert mixture.weaker is not None
@@ -203,7 +242,7 @@ def test_a_seed_without_its_clean_imitator_does_not_count() -> None:
 def test_quick_is_shorter_and_seeds_depend_on_all_parts() -> None:
     whole = MimicrySettings()
     short = quick(whole)
-    assert short.seeds < whole.seeds
+    assert quick(whole, sets=4).seeds < short.seeds < whole.seeds
     assert short.lora.steps < whole.lora.steps
     assert len({derived_seed(*parts) for parts in ((0, "a"), (1, "a"), (0, "b"), (0, "a", 1))}) == 4
     assert derived_seed(0, "a") == derived_seed(0, "a") >= 0

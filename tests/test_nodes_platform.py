@@ -25,9 +25,9 @@ from nodes.pulls import PullCurve
 
 
 class TestCountermeasures:
-    def test_all_that_need_neither_pairs_nor_a_denoiser_are_offered(self) -> None:
+    def test_all_but_those_that_learn_from_pairs_are_offered(self) -> None:
         left = set(COUNTERMEASURES) - set(methods.COUNTERMEASURE_KINDS)
-        assert left == {"average", "remover", "img2img", "diffpure", "gridpure"}
+        assert left == {"average", "remover"}
 
     @pytest.mark.parametrize(
         ("given", "written"),
@@ -48,7 +48,6 @@ class TestCountermeasures:
             (("jpeg", "75+noise", ""), "^settings: .*chain"),
             (("jpeg", "", "jpeg:75+nose"), "^chain: .*did you mean noise"),
             (("jpeg", "", "remover"), "^chain: remover learns from pictures"),
-            (("jpeg", "", "jpeg+img2img"), "^chain: img2img needs a denoiser"),
         ],
     )
     def test_what_is_refused(self, given: tuple[str, str, str], said: str) -> None:

@@ -67,7 +67,10 @@ def mimic(
         typer.Option("--prompt", help="What imitators draw, in turn; otherwise the caption."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, help="LoRAs of each kind: 3, or 2 if quick.")
+        int | None,
+        typer.Option(
+            "--seeds", min=1, help="LoRAs of each kind: 3; if quick 2, or 1 of several sets."
+        ),
     ] = None,
     samples: Annotated[
         int | None, typer.Option("--samples", min=2, help="Pictures drawn with each LoRA.")
@@ -96,7 +99,7 @@ def mimic(
         float, typer.Option("--edit-level", help="How far, above 0 to 1: 1 keeps nothing.")
     ] = 0.5,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Two seeds, shorter LoRAs: minutes on two cores.")
+        bool, typer.Option("--quick", help="Fewer seeds and shorter LoRAs: minutes on two cores.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; otherwise one a core.")

@@ -102,7 +102,7 @@ def _settings(request: Request, sets: Sequence[PictureSet]) -> MimicrySettings:
         edit=EditSettings(request.edit_prompt, request.edit_level) if request.edit else None,
     )
     settings = settings if is_testbed(request.model) else full_size(settings)
-    settings = quick(settings) if request.quick else settings
+    settings = quick(settings, sets=len(sets)) if request.quick else settings
     return replace(
         settings,
         lora=replace(settings.lora, **_given(request.lora)),

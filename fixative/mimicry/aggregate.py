@@ -20,6 +20,7 @@ from fixative.mimicry.measures import (
     kid,
     permutation_test,
     similarities,
+    swap_test,
 )
 from fixative.mimicry.prepared import load_prepared
 from fixative.mimicry.results import ALL, ArmResult, Closeness
@@ -209,23 +210,34 @@ class Aggregator:
             kid=_mean_spread([self._kid(one, arm.name, space) for one in sets]),
             similarity=similarity,
             nearest=nearest,
-            p_clean=None if arm.role is Role.CLEAN else self._test(sets, arm.name, CLEAN, space),
-            p_none=None if arm.role is Role.NONE else self._test(sets, arm.name, NONE, space),
+            p_clean=None if arm.role is Role.CLEAN else self._swapped(sets, arm.name, space),
+            p_none=None if arm.role is Role.NONE else self._resampled(sets, arm.name, space),
         )
 
     def _kid(self, one: SetNumbers, arm: str, space: str) -> Spread:
         drawn = one.drawn(arm, space)
         return kid(drawn, one.originals[space], seed=self._settings.seed)
 
-    def _test(self, sets: Sequence[SetNumbers], arm: str, other: str, space: str) -> float:
-        """Both sides of each set with the same seeds."""
+    def _swapped(self, sets: Sequence[SetNumbers], arm: str, space: str) -> float | None:
+        """Against clean imitators: another LoRA draws other pictures, of the same originals too."""
+        strata = [list(_beside(one, arm, CLEAN, space)) for one in sets]
+        return swap_test(strata, permutations=self._settings.permutations, seed=self._settings.seed)
+
+    def _resampled(self, sets: Sequence[SetNumbers], arm: str, space: str) -> float:
+        """Against the model without a LoRA, of which there is one: sample by sample."""
         pairs: list[tuple[Numbers, Numbers]] = []
         for one in sets:
-            beside = [one.units[other, seed].vectors[space] for seed in one.seeds(arm)]
-            pairs.append((one.drawn(arm, space), np.concatenate(beside)))
+            mine, others = zip(*_beside(one, arm, NONE, space), strict=True)
+            pairs.append((np.concatenate(mine), np.concatenate(others)))
         return permutation_test(
             pairs, permutations=self._settings.permutations, seed=self._settings.seed
         )
+
+
+def _beside(one: SetNumbers, arm: str, other: str, space: str) -> Iterator[tuple[Numbers, Numbers]]:
+    """What an arm's imitators drew, each with another arm's of the same seed."""
+    for seed in one.seeds(arm):
+        yield one.units[arm, seed].vectors[space], one.units[other, seed].vectors[space]
 
 
 def _mean_spread(found: Sequence[Spread]) -> Spread:

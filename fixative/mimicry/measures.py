@@ -15,6 +15,8 @@ HALVES = 100
 LEAST_SPREAD = 1e-3
 #: Features are cut off at so many spreads: a few that run away would be all that counts.
 MOST_SPREADS = 3.0
+#: Of fewer pairs of imitators even the largest difference has p > 0.05: 2 / 2⁵ = 0.06 of five.
+LEAST_PAIRS = 6
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,9 @@ def permutation_test(
 ) -> float:
     """Probability, under "no difference", of a discrepancy as large as the one seen.
 
-    Permutation test of the sum of the strata's energy distances; who belongs to which side is
-    drawn anew within each stratum.
+    Permutation test of the sum of the strata's energy distances; which sample belongs to which
+    side is drawn anew within each stratum. For samples that are independent of each other: those
+    of one model, or of imitators that are taken as they are.
 
     Args:
         pairs: (N, D) and (M, D) vectors of each stratum.
@@ -128,6 +131,61 @@ def permutation_test(
             total += _mmd(matrix[np.ix_(order, order)], count)
         as_large += total >= seen
     return (as_large + 1) / (permutations + 1)
+
+
+def swap_test(
+    strata: Sequence[Sequence[tuple[Numbers, Numbers]]], *, permutations: int = 1000, seed: int = 0
+) -> float | None:
+    """The same, where what may differ by chance is not the sample but the imitator.
+
+    What one LoRA draws is alike, and another seed gives another LoRA: a test over samples takes
+    that for a difference between the sides. Here whole imitators change sides, each with the one
+    that it was paired with (same set, same noise to draw from): a paired randomisation test
+    (Fisher 1935) of the sum of the strata's energy distances.
+
+    Args:
+        strata: of each set, its pairs of imitators: (N, D) and (M, D) vectors.
+        permutations: how often.
+        seed: of the draws.
+
+    Returns:
+        The p value, 1/(permutations + 1) at least; None of fewer than ``LEAST_PAIRS`` pairs,
+        of which no difference whatever would be told from chance.
+    """
+    if sum(map(len, strata)) < LEAST_PAIRS:
+        return None
+    sides = [_Sides.of(pairs) for pairs in strata]
+    seen = sum(each.discrepancy(np.zeros(each.pairs, bool)) for each in sides)
+    draws = np.random.default_rng(seed)
+    as_large = 0
+    for _ in range(permutations):
+        swapped = [each.discrepancy(draws.random(each.pairs) < 0.5) for each in sides]
+        as_large += sum(swapped) >= seen - 1e-12  # all or none swapped: the same but for rounding
+    return (as_large + 1) / (permutations + 1)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """A kernel matrix of all samples of some pairs; whose each is, and from which side."""
+
+    matrix: Numbers
+    owner: NDArray[np.int64]
+    side: NDArray[np.bool_]
+    pairs: int
+
+    @staticmethod
+    def of(pairs: Sequence[tuple[Numbers, Numbers]]) -> _Sides:
+        parts = [(n, k, part) for n, pair in enumerate(pairs) for k, part in enumerate(pair)]
+        together = np.concatenate([part for _, _, part in parts])
+        owner = np.concatenate([np.full(len(part), n) for n, _, part in parts])
+        side = np.concatenate([np.full(len(part), bool(k)) for _, k, part in parts])
+        return _Sides(-distances(together, together), owner, side, len(pairs))
+
+    def discrepancy(self, swapped: NDArray[np.bool_]) -> float:
+        """The energy distance of the two sides, after pairs were swapped."""
+        side = self.side ^ swapped[self.owner]
+        order = np.argsort(side, kind="stable")
+        return _mmd(self.matrix[np.ix_(order, order)], int((~side).sum()))
 
 
 def _pooled(first: Numbers, second: Numbers) -> tuple[Numbers, int]:

@@ -34,8 +34,9 @@ class Closeness:
             the mean of theirs.
         similarity: mean cosine over all originals, higher is closer.
         nearest: cosine to the nearest original.
-        p_clean: probability of so large a difference to the clean arm, were there none.
-        p_none: likewise to the arm without a LoRA.
+        p_clean: probability of so large a difference to the clean arm, were there none, by swapping
+            whole imitators; None of fewer than six.
+        p_none: likewise to the arm without a LoRA, sample by sample.
     """
 
     space: str

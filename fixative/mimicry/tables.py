@@ -26,7 +26,9 @@ _ARM_COLUMNS = [
 ]
 _NOTE = (
     "Intervals are of a bootstrap over imitators (set and seed); KID ± its standard deviation over "
-    "random halves of the samples; p of a permutation test of the energy distance over samples."
+    "random halves of the samples; p of randomisation tests of the energy distance: to the clean "
+    "arm whole imitators change sides (another seed gives another LoRA; told of six pairs or "
+    "more), to no LoRA single samples."
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fixative.evaluation.statistics import Estimate
 from fixative.evaluation.tables import signed
 from fixative.mimicry.arms import Arm, Role
+from fixative.mimicry.measures import LEAST_PAIRS
 from fixative.mimicry.results import ALL, ArmResult, MimicryResults
 from fixative.mimicry.workshop import CLEAN
 
@@ -74,7 +75,18 @@ def _doubt(found: MimicryResults, name: str) -> str:
             "nothing can be said: what the clean imitator draws cannot be told from what the model "
             f"draws without it (p = {_p(clean.main.p_none)}); give more pictures, steps or seeds"
         )
+    if any(_no_scale(result) for result in found.of(name)):
+        return (
+            "nothing can be said in percent: the clean imitator comes closer to the originals than "
+            "the model without it by no more than chance would; give more pictures, steps or seeds"
+        )
     return ""
+
+
+def _no_scale(result: ArmResult) -> bool:
+    """Whether 100 %, what a clean imitator gains, may as well be none: an end is infinite."""
+    weaker = result.weaker
+    return weaker is not None and weaker.n > 1 and None in (weaker.low, weaker.high)
 
 
 def _protections(found: MimicryResults, name: str) -> Iterator[str]:
@@ -110,13 +122,18 @@ def _controls(found: MimicryResults, name: str) -> Iterator[str]:
         result = found.arm(name, arm.name)
         if arm.role is not Role.CONTROL or result is None or result.main is None:
             continue
-        p = result.main.p_clean
-        sound = p is None or p > SIGNIFICANT
-        told = "no significant difference" if sound else "a significant difference: be careful"
         yield (
             f"Control, clean pictures with another seed: {_weaker(result, first=True)}, "
-            f"p = {_p(p)}: {told}."
+            f"{_told_apart(result.main.p_clean)}."
         )
+
+
+def _told_apart(p: float | None) -> str:
+    if p is None:
+        return f"fewer than {LEAST_PAIRS} imitators, too few to test for a difference"
+    sound = p > SIGNIFICANT
+    told = "no significant difference" if sound else "a significant difference: be careful"
+    return f"p = {_p(p)}: {told}"
 
 
 def _weaker(result: ArmResult | None, *, first: bool) -> str:

@@ -173,8 +173,8 @@ def family_of_model(model: Any) -> str:
     if family is None or not known or getattr(base, "concat_keys", ()):
         kind = type(base.model_config).__name__
         raise SettingError(
-            f"model: {kind} is none of the models that this test can train: text-to-image models "
-            "in the latents of SD 1.x/2.x, SDXL, SD3 or FLUX.1; Load Testbed gives one"
+            f"model: {kind} is none of the models that can be used here: text-to-image models in "
+            "the latents of SD 1.x/2.x, SDXL, SD3 or FLUX.1; Load Testbed gives one"
         )
     return family
 

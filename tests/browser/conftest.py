@@ -16,8 +16,11 @@ from tests.host.server import RunningHost
 
 @pytest.fixture(scope="session", params=[False, True], ids=["classic", "nodes2"])
 def page_of_renderer(request: Any, browser: Browser, host: RunningHost) -> Generator[Ui]:
-    """The front end, opened once for each renderer."""
-    ui = Ui(browser, host.address, vue_nodes=request.param)
+    """The front end, opened once for each renderer; the classic one is that of all tests."""
+    if not request.param:
+        yield request.getfixturevalue("classic_page")
+        return
+    ui = Ui(browser, host.address, vue_nodes=True)
     yield ui
     ui.close()
 

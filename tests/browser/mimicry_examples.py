@@ -73,7 +73,7 @@ MIMIC = Example(
     "3. **LoRA Mimicry Test** trains one LoRA each on the clean, the protected and the purified "
     "pictures, lets each draw, and measures how close that comes to yours.\n\n"
     "Here everything is small, so that it takes a minute or two on a CPU. For numbers set *steps* "
-    "to 60, *batch* to 4, *learning_rate* to 0, *samples* to 6, *sampling_steps* to 12 and "
+    "to 40, *batch* to 4, *learning_rate* to 0, *samples* to 6, *sampling_steps* to 12 and "
     "*repetitions* to 3.\n\n"
     "**Load Testbed** is a laboratory animal: it says how protections compare on it, and nothing "
     "about large models.",

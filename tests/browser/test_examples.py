@@ -6,6 +6,7 @@ import io
 import json
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,6 +15,7 @@ from playwright.sync_api import expect
 from tests.browser.examples import EXAMPLES
 from tests.browser.ui import Ui
 from tests.host.build import CHECKOUT
+from tests.host.fixtures import FEW
 from tests.host.server import RunningHost
 
 pytestmark = [pytest.mark.host, pytest.mark.browser]
@@ -21,6 +23,30 @@ pytestmark = [pytest.mark.host, pytest.mark.browser]
 WORKFLOWS = CHECKOUT / "example_workflows"
 HELP = CHECKOUT / "js" / "docs"
 LARGEST_PICTURE = 150 * 1024
+#: What each example is made quick by, as a person would in the open workflow: by node and widget.
+#: As they are shipped they show something to look at, and take a minute each.
+QUICK: dict[str, dict[str, dict[str, Any]]] = {
+    "protect_a_folder_with_mask": {"LoadImageDataSetFromFolder": {"folder": FEW}},
+    "refine": {"FixativeRefinePerturbation": {"steps": 2}},
+    "train_on_your_vae": {"FixativeTrainMixture": {"steps": 3}},
+    "protect_purify_compare": {"FixativePurify": {"iterations": 2}},
+    "table_of_countermeasures": {
+        "FixativeIterativeProtection": {"steps": 2},
+        "FixativeEvaluate": {
+            "custom": "version: 1\nname: quick\nsize: 128\nwindow: 64\nstrengths: [8]\n"
+            "protections: [mixture, noise]\ncountermeasures: [jpeg:75]\nresamples: 50\n"
+        },
+    },
+    "protect_mimic_compare": {
+        "FixativeLoraMimicryTest": {"steps": 2, "samples": 2, "sampling_steps": 2, "side": 64}
+    },
+    "edit_a_protected_picture": {"FixativeEditTest": {"sampling_steps": 2, "side": 64}},
+    "mimic_with_the_host_s_trainer": {
+        "TrainLoraNode": {"steps": 2},
+        "KSampler": {"steps": 2},
+        "EmptyLatentImage": {"width": 64, "height": 64},
+    },
+}
 
 
 def get(host: RunningHost, path: str) -> bytes:
@@ -45,6 +71,8 @@ def test_it_is_dropped_runs_and_is_compared(classic: Ui, name: str) -> None:
     expected = sorted(node.type for node in EXAMPLES[name].nodes.values())
     types = "() => window.app.graph.nodes.map((one) => one.type).sort().join()"
     classic.page.wait_for_function(f"(wanted) => ({types})() === wanted", arg=",".join(expected))
+    for node, values in QUICK.get(name, {}).items():
+        classic.turn(node, values)
     classic.run()
     classic.show("FixativeCompare", scale=1.0)
     classic.compare().get_by_role("button", name="Before and after").click()
@@ -77,13 +105,8 @@ def test_a_saved_picture_opens_as_its_workflow(classic: Ui, host: RunningHost) -
     classic.drop(WORKFLOWS / "protect_one_image.json")
     ready = "() => window.app.graph.nodes.some((one) => one.type === 'FixativeCompare')"
     classic.page.wait_for_function(ready)
-    code = """([type, name, value]) => {
-      const node = window.app.graph.nodes.find((one) => one.type === type);
-      node.widgets.find((one) => one.name === name).value = value;
-    }"""
     saver = "FixativeSaveProtectedImage"
-    classic.page.evaluate(code, [saver, "include_workflow", True])
-    classic.page.evaluate(code, [saver, "filename_prefix", "dropped"])
+    classic.turn(saver, {"include_workflow": True, "filename_prefix": "dropped"})
     classic.run()
     [saved] = sorted((host.base / "output").glob("dropped*.png"))
     classic.page.evaluate("() => window.app.graph.clear()")

@@ -73,20 +73,18 @@ def test_the_file_is_shown_in_the_node(classic: Ui, client: ComfyClient) -> None
 
 @pytest.mark.parametrize("language", ["zh", "ja", "ko"])
 def test_the_nodes_speak_the_language_of_the_front_end(
-    browser: Browser, host: RunningHost, language: str
+    classic: Ui, browser: Browser, host: RunningHost, language: str
 ) -> None:
     texts = json.loads((CHECKOUT / "locales" / language / "nodeDefs.json").read_text("utf-8"))
-    ui = Ui(browser, host.address, vue_nodes=False)
-    version = ui.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
+    version = classic.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
     if tuple(map(int, version.split(".")[:2])) < MENDED:
-        ui.close()
         pytest.skip(
             f"front end {version} forgets the translations of every pack (ComfyUI_frontend #6748, "
             f"mended by #7214); test with a newer one: {FRONT_END_VARIABLE}"
         )
+    classic.set("Comfy.Locale", language)
+    ui = Ui(browser, host.address, vue_nodes=False)
     try:
-        ui.set("Comfy.Locale", language)
-        ui.open()
         for node, told in texts.items():
             found = ui.page.evaluate(NEW_NODE, node)
             assert found["title"] == told["display_name"]

@@ -181,6 +181,20 @@ class Ui:
           .widgets.find((one) => one.name === name).value"""
         return self.page.evaluate(code, [node_type, name])
 
+    def turn(self, node_type: str, values: dict[str, Any]) -> None:
+        """Give widgets of every node of a type other values, by their names."""
+        code = """([type, values]) => {
+          const nodes = window.app.graph.nodes.filter((one) => one.type === type);
+          if (!nodes.length) throw new Error(`no node ${type}`);
+          for (const node of nodes)
+            for (const [name, value] of Object.entries(values)) {
+              const widget = node.widgets.find((one) => one.name === name);
+              if (!widget) throw new Error(`no widget ${name} of ${type}`);
+              widget.value = value;
+            }
+        }"""
+        self.page.evaluate(code, [node_type, values])
+
     def _heard(self, message: ConsoleMessage) -> None:
         told = f"{message.text} {message.location.get('url', '')}"
         if message.type == "error" and OURS in told and not TRANSLATED_HELP.search(told):

@@ -16,6 +16,9 @@ from tests.host.build import BuiltHost, HostUnavailableError, build_host
 from tests.host.client import ComfyClient
 from tests.host.server import RunningHost, add_vae, running_host
 
+#: A folder of the server's inputs with two pictures of different sizes.
+FEW = "few"
+
 
 @pytest.fixture(scope="session")
 def built_host() -> BuiltHost:
@@ -30,12 +33,15 @@ def built_host() -> BuiltHost:
 def host(built_host: BuiltHost, tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHost]:
     """A server with a stranger's VAE as ``taesdxl``; ``taesd`` is what the pack itself offers.
 
-    Its input folder holds the picture that every ComfyUI comes with, smaller, to save time.
+    Its input folder holds the picture that every ComfyUI comes with, smaller, to save time; and a
+    folder with two, because all that other tests upload lies beside it.
     """
     base = tmp_path_factory.mktemp("comfyui")
-    (base / "input").mkdir()
+    (base / "input" / FEW).mkdir(parents=True)
     example = Image.open(built_host.main.parent / "input" / "example.png").convert("RGB")
     example.resize((256, 256)).save(base / "input" / "example.png")
+    for number, size in enumerate(((96, 96), (64, 96))):
+        example.resize(size).save(base / "input" / FEW / f"{number}.png")
     add_vae(base, "taesdxl", *_strangers_vae(tmp_path_factory.mktemp("stranger")))
     with running_host(built_host, base) as running:
         yield running

@@ -22,7 +22,7 @@ from random_vaes import RANDOM_NAMES, random_file
 
 #: Of the central difference, on [0, 1]; latents are good to 1e-6.
 STEP = 3e-5
-HEIGHT, WIDTH = 72, 104  # no multiple of 16: crops, where the host would, are the same for both
+HEIGHT, WIDTH = 40, 72  # no multiple of 16: crops, where the host would, are the same for both
 
 
 def main() -> None:

@@ -89,7 +89,8 @@ def _command(host: BuiltHost, base: Path, port: int) -> list[str]:
 
 def host_environment() -> dict[str, str]:
     """Nothing of the tests' own environment may help the host to find the engine."""
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    own = ("PYTHONPATH", "FIXATIVE_")  # weights that the tests know ask for packages, too
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(own)}
     # Threads that wait must not spin: on a busy machine they keep the working ones from running.
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
     return {**kept, **quiet}

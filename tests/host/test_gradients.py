@@ -16,6 +16,8 @@ from tests.host.server import add_vae, host_environment
 pytestmark = pytest.mark.host
 
 PROBE = Path(__file__).with_name("gradient_probe.py")
+#: Of the probe's pictures: as small as shows that a side is no multiple of 16.
+SIZE = (40, 72)
 PUBLIC = SHARED_DATA / "taesd"
 #: Name, family, channels and downscale; the random ones are of the real size and layout.
 OURS = [("taesd", "sd1", 4, 8)]
@@ -64,7 +66,7 @@ def test_latents_are_the_host_s_and_the_gradient_is_theirs(
     one = found[name]
     assert "error" not in one, one
     assert one["family"] == family
-    cells = [1, channels, 72 // downscale, 104 // downscale]
+    cells = [1, channels, SIZE[0] // downscale, SIZE[1] // downscale]
     assert one["latent_shape"] == one["host_shape"] == cells
     assert one["unscaled_error"] < 1e-4  # against the stock VAEEncode
     assert one["scaled_error"] < 1e-4  # against the codec that encodes only
@@ -78,7 +80,7 @@ def test_features_of_the_four_depths_are_shown(
     found: dict[str, Any], name: str, family: str, channels: int, downscale: int
 ) -> None:
     del family, channels
-    height, width = 72 // downscale * downscale, 104 // downscale * downscale
+    height, width = (side // downscale * downscale for side in SIZE)
     shapes = [shape[-2:] for shape in found[name]["features"]]
     expected = [[height // f, width // f] for f in (2, 4, 8, 8)]
     assert shapes == ([] if name == "wan" else expected)  # a video autoencoder shows none
@@ -105,7 +107,7 @@ def test_there_and_back_is_the_host_s_and_the_gradient_is_its(
     found: dict[str, Any], name: str
 ) -> None:
     one = found[name]
-    assert one["decode_shape"][-2:] == ([64, 96] if name == "flux2" else [72, 104])
+    assert one["decode_shape"][-2:] == ([32, 64] if name == "flux2" else [*SIZE])
     assert one["decode_error"] < 1e-3  # against the stock VAEDecode, which gives [0, 1]
     assert one["decode_spread"] > 0.01
     assert one["back_finite"]

@@ -22,7 +22,7 @@ def test_the_whole_story(client: ComfyClient, host: RunningHost) -> None:
     run = client.run(graph)
     text = told(run)
     assert "Model: the testbed, a laboratory animal." in text
-    assert "3 pictures of 64 pixels, rank 2, 3 steps of 2, learning rate 0.002" in text
+    assert "3 pictures of 64 pixels, rank 2, 3 steps of 2, learning rate 0.004" in text
     assert run.outputs[NODE]["text"] == [text]
     facts = json.loads(told(run, "json"))
     assert [one["arm"] for one in facts["arms"]] == ["no LoRA", "clean", "protected", "purified"]
@@ -66,6 +66,30 @@ def test_stopped_it_goes_on_with_the_finished_loras(client: ComfyClient) -> None
     trained = b"".join(again.previews)
     assert b"protected: training" in trained
     assert b"clean: training" not in trained
+
+
+def test_stopped_it_tells_what_it_has_and_runs_again(client: ComfyClient) -> None:
+    """The host would keep what a stopped run told, and never run it again."""
+    graph = mimicry_graph(client, MIMICRY, counts=(3, 3, 3), seed=6)
+    run = stopped(client, graph, after=3250)  # within the purified pictures' LoRA
+    text = told(run)
+    assert text.startswith("Stopped before the end. Not there: purified (repetition 1). All below")
+    facts = json.loads(told(run, "json"))
+    assert facts["stopped"]
+    assert [one["arm"] for one in facts["arms"]] == ["no LoRA", "clean", "protected"]
+    [part] = client.pictures(run, "grid")
+    again = client.run(graph)
+    assert "Stopped" not in told(again)
+    assert len(json.loads(told(again, "json"))["arms"]) == 4
+    trained = b"".join(again.previews)
+    assert b"purified: training" in trained
+    assert b"protected: training" not in trained
+    assert b"clean: training" not in trained
+    [whole] = client.pictures(again, "grid")
+    assert whole.shape[0] > part.shape[0]
+    finished = client.run(graph)  # and what is finished is kept
+    assert finished.status == "success"
+    assert progress_of(finished) == []
 
 
 def test_edits(client: ComfyClient) -> None:

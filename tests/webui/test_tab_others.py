@@ -97,18 +97,3 @@ def test_inspect_tells_protected_from_clean(
     assert "Likely protected" in rows[0]
     assert "Likely protected" not in rows[1]
     tab.shot("inspect")
-
-
-def test_a_mimicry_test_says_what_it_lacks(tab: TabPage, tmp_path: Path) -> None:
-    """diffusers goes by its own huggingface_hub, and both gradios are pinned to older ones.
-
-    What the test does where it works is in ``test_tab_mimicry.py``, without gradio.
-    """
-    tab.open("Mimicry test")
-    assert "pictures: there are none" in tab.run("mimicry")
-    sources = [keep(tmp_path / f"m{number}.png", seed=number) for number in range(3)]
-    tab.give("mimicry_pictures", *sources)
-    told = tab.run("mimicry")
-    assert "The mimicry test needs" in told
-    assert "fixative mimic" in told or "-m pip install" in told
-    tab.shot("mimicry")

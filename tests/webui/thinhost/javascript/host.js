@@ -99,8 +99,9 @@ function requestProgress(
     ask();
 }
 
+// Gradio gives the outputs too, three of them; its fourth version takes them for inputs.
 function submitWithProgress(part, given) {
-    const task = randomId(), results = [...given];
+    const task = randomId(), results = given.slice(0, -3);
     const gallery = document.getElementById(`${part}_gallery`);
     requestProgress(task, document.getElementById(`${part}_gallery_container`), gallery, () => {});
     results[0] = task;

@@ -1,7 +1,7 @@
 """Makes the README's pictures of the tab: ``python -m tests.webui.make_pictures FOLDER``.
 
-Shown are photographs that come inside scikit-image and may be published. The mimicry test is not
-among them: the tests' diffusers does not go with gradio's pins.
+Shown are photographs that come inside scikit-image and may be published. The mimicry test takes
+some minutes of a processor: its LoRAs are trained as long as those of a quick test.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from tests.webui.server import running_webui
 from tests.webui.tab_page import TabPage
 
 FLAVOUR = "a1111-1.10.1"
-WIDTH, SIDE = 1180, 512
+WIDTH, WIDE, SIDE = 1180, 1360, 512
+#: Of the mimicry test: one LoRA of each kind.
+MIMICRY = {"countermeasures": "", "baseline": "", "seeds": "1", "samples": "4"}
+#: Left, top and side of its pictures, in the square photograph that they are cut from.
+VIEWS = ((0, 0, 448), (64, 0, 448), (32, 64, 448))
 
 
 def main(out: Path) -> None:
@@ -78,12 +82,23 @@ def _inspect(tab: TabPage, pictures: list[Path], place: Path) -> None:
     tab.run("inspect")
 
 
+def _mimicry(tab: TabPage, pictures: list[Path], place: Path) -> None:
+    tab.page.set_viewport_size({"width": WIDE, "height": 900})  # the table has many columns
+    tab.open("Mimicry test")
+    tab.give("mimicry_pictures", *_views(pictures[1], place))
+    for field, text in MIMICRY.items():
+        tab.write(f"mimicry_{field}", text)
+    tab.run("mimicry")
+    tab.loaded(tab.page.locator("#fixative_mimicry_view img"))
+
+
 STEPS: dict[str, Callable[[TabPage, list[Path], Path], None]] = {
     "protect": _protect,
     "batch": _batch,
     "purify": _purify,
     "compare": _compare,
     "inspect": _inspect,
+    "mimicry": _mimicry,
 }
 
 
@@ -96,6 +111,15 @@ def _small(source: Path, place: Path) -> Path:
     square = image.crop((left, top, left + side, top + side))
     square.resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(path)
     return path
+
+
+def _views(source: Path, place: Path) -> list[Path]:
+    """Three pictures of one subject, since an imitator wants several."""
+    paths: list[Path] = []
+    for number, (left, top, side) in enumerate(VIEWS, start=1):
+        paths.append(place / f"{source.stem}_{number}.png")
+        read_picture(source).image().crop((left, top, left + side, top + side)).save(paths[-1])
+    return paths
 
 
 if __name__ == "__main__":

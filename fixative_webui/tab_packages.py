@@ -10,6 +10,8 @@ from fixative.errors import SettingError
 
 #: As the engine's extra ``mimic`` has them, by import name.
 NEEDED = {"diffusers": "diffusers>=0.30", "peft": "peft>=0.13", "jinja2": "jinja2>=3.1"}
+#: What to install of them: newer ones pull in a huggingface_hub that no host's gradio works with.
+FITTING = {**NEEDED, "diffusers": "diffusers==0.30.*", "peft": "peft==0.13.*"}
 
 
 def require_packages() -> None:
@@ -20,7 +22,7 @@ def require_packages() -> None:
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        packages = " ".join(f'"{NEEDED[name]}"' for name in missing)
+        packages = " ".join(f'"{FITTING[name]}"' for name in missing)
         raise SettingError(
             f"The mimicry test needs {', '.join(missing)}, which this web UI lacks. Install into "
             f'its own Python, then start it again: "{sys.executable}" -m pip install {packages}'

@@ -131,7 +131,7 @@ def test_missing_packages_are_named_with_the_command(monkeypatch: pytest.MonkeyP
         require_packages()
     told = str(raised.value)
     assert "needs diffusers, peft, which this web UI lacks" in told
-    assert f'"{sys.executable}" -m pip install "diffusers>=0.30" "peft>=0.13"' in told
+    assert f'"{sys.executable}" -m pip install "diffusers==0.30.*" "peft==0.13.*"' in told
 
 
 def test_packages_that_do_not_work_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

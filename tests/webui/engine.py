@@ -28,7 +28,8 @@ def _parts() -> Any:
 
 def protected(pixels: Pixels, settings: ProtectSettings | None = None) -> Pixels:
     """(H, W, 3) uint8 → the same, protected through the embedded codec."""
-    protector = Protector(*_parts(), settings)
+    codec, mixture = _parts()
+    protector = Protector(codec, mixture, settings)
     return images_to_pixels(protector.protect(pixels_to_images(pixels)).image)
 
 

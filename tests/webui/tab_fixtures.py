@@ -13,7 +13,6 @@ from fixative import Protector, ProtectSettings, load_codec, load_mixture
 from tests.webui.server import RunningWebui
 from tests.webui.tab_page import TabPage
 
-
 #: A real A1111 or Forge that somebody has started with this extension in it, for the same clicks:
 #: ``127.0.0.1:7860=/folder/of/the/host``. With no checkpoint loaded, its results are the engine's.
 REAL = "FIXATIVE_TEST_WEBUI_REAL"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,13 +62,13 @@ def plan_files(inputs: Sequence[Path], out: Path, *, output: OutputFormat) -> Pl
     """
     plan = Plan()
     pictures = list(_pictures(inputs, Path(os.path.realpath(out)), plan))
-    base = _common_folder(inputs)
+    base = common_folder(inputs)
     relative = [Path(os.path.relpath(picture, base)) for picture in pictures]
-    names = _result_names(relative, output.suffix)
-    taken = {_identity(picture) for picture in pictures}
+    names = result_names(relative, output.suffix)
+    taken = {identity(picture) for picture in pictures}
     for picture, before, (after, note) in zip(pictures, relative, names, strict=True):
         target = out / after
-        if target.exists() and _identity(target) in taken:
+        if target.exists() and identity(target) in taken:
             reason = f"{shown(before)}: its result would replace an input; choose another --out"
             plan.failures.append((picture, reason))
         else:
@@ -86,8 +86,13 @@ def find_pictures(inputs: Sequence[Path]) -> tuple[list[Path], Plan]:
     return list(_pictures(inputs, Path(), plan)), plan
 
 
-def _common_folder(inputs: Sequence[Path]) -> str:
-    folders = [str(_absolute(path if path.is_dir() else path.parent)) for path in inputs]
+def common_folder(inputs: Sequence[Path]) -> str:
+    """The folder that results' paths are relative to.
+
+    Raises:
+        SettingError: there is none.
+    """
+    folders = [str(absolute(path if path.is_dir() else path.parent)) for path in inputs]
     try:
         return os.path.commonpath(folders)
     except ValueError as error:
@@ -147,26 +152,38 @@ def _worth_searching(
             yield name
 
 
-def _result_names(pictures: Sequence[Path], suffix: str) -> list[tuple[Path, tuple[str, ...]]]:
-    """Name each result; names are compared without case, as some disks do."""
+def result_names(
+    pictures: Sequence[Path], suffix: str, taken: Collection[str] = ()
+) -> list[tuple[Path, tuple[str, ...]]]:
+    """Name each result; names are compared without case, as some disks do.
+
+    Args:
+        pictures: relative paths of the sources.
+        suffix: of the results, with its dot.
+        taken: names, as ``folded`` gives them, that other results have already.
+
+    Returns:
+        A relative path each, and what the person should know about it.
+    """
     plain = [_renamed(picture, suffix) for picture in pictures]
-    shared = Counter(_folded(name) for name in plain)
-    used = {_folded(name) for name in plain if shared[_folded(name)] == 1}
+    shared = Counter(folded(name) for name in plain)
+    shared.update(taken)
+    used = {folded(name) for name in plain if shared[folded(name)] == 1} | set(taken)
     results: list[tuple[Path, tuple[str, ...]]] = []
     for picture, name in zip(pictures, plain, strict=True):
-        if shared[_folded(name)] == 1:
+        if shared[folded(name)] == 1:
             results.append((name, ()))
             continue
         name, number = picture.with_name(picture.name + suffix), 2
-        while _folded(name) in used:
+        while folded(name) in used:
             name = picture.with_name(f"{picture.name}-{number}{suffix}")
             number += 1
-        used.add(_folded(name))
+        used.add(folded(name))
         results.append((name, ("saved with its old suffix, as another picture has its name",)))
     return results
 
 
-def _absolute(path: Path) -> Path:
+def absolute(path: Path) -> Path:
     """From the root, links and their names kept."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
@@ -177,11 +194,12 @@ def _renamed(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _folded(path: Path) -> str:
+def folded(path: Path) -> str:
+    """A name as disks compare it that do not tell cases apart."""
     return os.fsdecode(path).casefold()
 
 
-def _identity(path: Path) -> object:
+def identity(path: Path) -> object:
     """What two names of one file share; the name itself for a file that is not there."""
     try:
         status = path.stat()

@@ -191,7 +191,7 @@ class Listing:
         real = os.path.realpath(path)
         if any(os.path.realpath(named) == real for named in self._named):
             return True
-        return any(
+        return path.suffix.lower() in PICTURE_SUFFIXES and any(
             Path(real).is_relative_to(root) and not self._is_apart(root) for root in self._roots
         )
 

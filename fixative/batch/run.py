@@ -80,6 +80,7 @@ class FileResult:
         change: measured on the saved file.
         pull: measured on the saved file, if asked for.
         warnings: what the person should know, one sentence each.
+        unchanged: it was protected by an earlier run, and nothing had to be done.
     """
 
     source: Path
@@ -91,6 +92,7 @@ class FileResult:
     change: Change | None = None
     pull: float | None = None
     warnings: tuple[str, ...] = ()
+    unchanged: bool = False
 
 
 def protect_files(
@@ -106,9 +108,9 @@ def protect_files(
         start = time.perf_counter()
         try:
             yield protect_file(task, protector, options)
-        except Exception as error:  # one picture must not end the run; _reason tells them apart
+        except Exception as error:  # one picture must not end the run; reason tells them apart
             seconds = time.perf_counter() - start
-            yield FileResult(task.source, error=_reason(error, task), seconds=seconds)
+            yield FileResult(task.source, error=reason(error, task), seconds=seconds)
 
 
 def protect_file(task: FileTask, protector: Protector, options: FileOptions) -> FileResult:
@@ -122,7 +124,7 @@ def protect_file(task: FileTask, protector: Protector, options: FileOptions) -> 
     start = time.perf_counter()
     refuse_existing(task.output, overwrite=options.overwrite)
     picture = read_picture(task.source, limits=options.limits)
-    protected = _protect(picture, protector, options)
+    protected = protect_picture(picture, protector, options)
     pixels = images_to_pixels(protected.image)
     saved = write_picture(
         picture, pixels, task.output, output=options.output, overwrite=options.overwrite
@@ -140,7 +142,10 @@ def protect_file(task: FileTask, protector: Protector, options: FileOptions) -> 
         report=protected.reports[0],
         change=change,
         pull=pull,
-        warnings=task.notes + picture.notes + saved.notes + _cautions(change, protector, options),
+        warnings=task.notes
+        + picture.notes
+        + saved.notes
+        + cautions(change, protector.strength, options),
     )
 
 
@@ -169,7 +174,12 @@ def check_writable(folder: Path) -> None:
     (folder / ".fixative-trial").unlink()
 
 
-def _protect(picture: Picture, protector: Protector, options: FileOptions) -> Protected:
+def protect_picture(picture: Picture, protector: Protector, options: FileOptions) -> Protected:
+    """Protect a picture, inside the mask where there is one.
+
+    Raises:
+        ImageError: the mask is of another size.
+    """
     if options.mask is None:
         return protector.protect(picture.images())
     height, width = options.mask.shape
@@ -182,27 +192,28 @@ def _protect(picture: Picture, protector: Protector, options: FileOptions) -> Pr
     return protector.protect(picture.images(), mask=mask)
 
 
-def _cautions(change: Change, protector: Protector, options: FileOptions) -> tuple[str, ...]:
-    cautions: list[str] = []
-    name, strength = options.output.name, protector.strength
+def cautions(change: Change, strength: float, options: FileOptions) -> tuple[str, ...]:
+    """What the person should know of a saved picture, one sentence each."""
+    found: list[str] = []
+    name = options.output.name
     if not options.output.lossless:
-        cautions.append(
+        found.append(
             f"{name} is lossy and weakens the protection; save as png or webp to keep all of it"
         )
     if options.output.lossless and change.largest == 0 and strength > 0:
-        cautions.append(
+        found.append(
             "nothing changed: the strength, the mask or the small size leaves no whole level"
         )
     if change.largest > strength:
-        cautions.append(
+        found.append(
             f"saved as {name} the largest change is {change.largest}/255, "
             f"above the strength of {strength:g}/255"
         )
-    return tuple(cautions)
+    return tuple(found)
 
 
-def _reason(error: Exception, task: FileTask) -> str:
-    """One line that names the file."""
+def reason(error: Exception, task: FileTask) -> str:
+    """One line that names the file and says why it failed."""
     name = shown(task.source)
     if isinstance(error, FixativeError):
         return str(error)

@@ -8,7 +8,13 @@ from fixative.pictures.formats import OUTPUT_FORMATS, PICTURE_SUFFIXES, OutputFo
 from fixative.pictures.metadata import Metadata
 from fixative.pictures.origin import change_left, find_origin
 from fixative.pictures.picture import Picture
-from fixative.pictures.reading import DEFAULT_LIMITS, ReadLimits, read_mask, read_picture
+from fixative.pictures.reading import (
+    DEFAULT_LIMITS,
+    ReadLimits,
+    picture_size,
+    read_mask,
+    read_picture,
+)
 from fixative.pictures.sheet import check_same_size, comparison_sheet
 from fixative.pictures.workflow import with_workflow, without_generation
 from fixative.pictures.writing import SavedPicture, write_picture
@@ -28,6 +34,7 @@ __all__ = [
     "comparison_sheet",
     "find_origin",
     "output_format",
+    "picture_size",
     "read_mask",
     "read_picture",
     "refuse_existing",

@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fixative.errors import ImageError, SettingError
+from fixative.errors import ImageError, PictureTooLargeError, SettingError
 from fixative.pictures.formats import READ_FORMATS, READABLE
 from fixative.pictures.metadata import collect_metadata, orientation
 from fixative.pictures.modes import is_deep, to_rgb
@@ -66,6 +66,7 @@ def read_picture(path: str | Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Pi
         limits: the largest size accepted.
 
     Raises:
+        PictureTooLargeError: it has more pixels than the limits allow.
         ImageError: the file cannot be used; the message says why and what to do.
     """
     path = Path(path)
@@ -82,6 +83,16 @@ def read_picture(path: str | Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Pi
     alpha = np.ascontiguousarray(values[..., 3]) if upright.mode == "RGBA" else None
     pixels = np.ascontiguousarray(values[..., :3])
     return Picture(path, pixels, alpha, metadata, notes + converted.notes + losses)
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """Width and height that a picture file says it has, before any turning; no pixels are read.
+
+    Raises:
+        ImageError: it is no picture that can be read.
+    """
+    with _opened(Path(path)) as (image, _):
+        return image.size
 
 
 def read_mask(path: str | Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Pixels:
@@ -116,7 +127,7 @@ def _opened(path: Path) -> Generator[tuple[Image.Image, IO[bytes]], None, None]:
             f"{name}: is not an image, or its beginning is damaged; expected {READABLE}"
         ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(
+        raise PictureTooLargeError(
             f"{name}: has more than {MOST_MEGAPIXELS:g} megapixels; make it smaller first"
         ) from error
     except Exception as error:  # decoders raise nearly anything on damaged data
@@ -149,9 +160,11 @@ def _check_size(image: Image.Image, path: Path, limits: ReadLimits) -> None:
     if width < 1 or height < 1:
         raise ImageError(f"{size}, expected at least 1 x 1")
     if max(width, height) > limits.side:
-        raise ImageError(f"{size}, expected at most {limits.side} a side; cut or shrink it first")
+        raise PictureTooLargeError(
+            f"{size}, expected at most {limits.side} a side; cut or shrink it first"
+        )
     if width * height > limits.megapixels * 1e6:
-        raise ImageError(
+        raise PictureTooLargeError(
             f"{size} ({width * height / 1e6:.1f} megapixels), expected at most "
             f"{limits.megapixels:g} megapixels; shrink it, or raise the limit if memory allows"
         )

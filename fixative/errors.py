@@ -11,6 +11,10 @@ class ImageError(FixativeError):
     """A picture that cannot be read, or is not of the shape, type or range asked for."""
 
 
+class PictureTooLargeError(ImageError):
+    """A picture of more pixels than are read."""
+
+
 class CodecError(FixativeError):
     """A latent autoencoder that cannot be loaded or cannot do what was asked."""
 

@@ -12,6 +12,7 @@ from fixative.cli.evaluate import evaluate
 from fixative.cli.inspect import inspect
 from fixative.cli.mimic import mimic
 from fixative.cli.protect import protect
+from fixative.cli.serve import serve
 from fixative.cli.train import train
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(compare)
 app.command()(evaluate)
 app.command()(inspect)
 app.command()(mimic)
+app.command()(serve)
 app.add_typer(train, name="train")
 
 

@@ -72,7 +72,7 @@ def test_written_weights_load_and_carry_their_recipe(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_optimizer", reason="the extra 'train' is not installed")
     pytest.importorskip("lpips", reason="the lpips package is not installed")
     from fixative.perceptual.map_network import random_map_network
-    from fixative.training.distill_map import write_map_weights
+    from fixative.training.map_job import write_map_weights
 
     network, path = random_map_network(4), tmp_path / "map.safetensors"
     write_map_weights(network, path, {"steps": 7})

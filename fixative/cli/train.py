@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from fixative.cli.console import clear_errors, results, say
-from fixative.cli.progress import training_progress
 from fixative.cli.train_attacks import averaging, remover
+from fixative.cli.train_team import Average, BatchTimes, Device, PrecisionName, shards, team_hooks
 from fixative.errors import FixativeError
 
 train = typer.Typer(
@@ -43,34 +43,35 @@ def mixture(
         str,
         typer.Option("--start", help="Mixture file to go on from; auto: the shipped one; nothing."),
     ] = "nothing",
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
+    precision: PrecisionName = "no",
     seed: Seed = 0,
 ) -> None:
     """Learn a mixture of perturbations for the latent space of one or more codecs."""
-    with clear_errors():
+    with clear_errors(), team_hooks(device=device, precision=precision) as hooks:
         from fixative.codecs import load_codec  # noqa: PLC0415 - loads torch
-        from fixative.training.crops import CropSampler  # noqa: PLC0415
         from fixative.training.mixture_job import MixturePlan, train_mixture  # noqa: PLC0415
         from fixative.training.mixture_recipe import MixtureRecipe  # noqa: PLC0415
+        from fixative.training.shards import open_pictures  # noqa: PLC0415
         from fixative.training.starts import starting_mixture  # noqa: PLC0415
 
         if crop % 64:
             raise FixativeError(f"--crop: expected a multiple of 64, got {crop}")
-        codecs = [load_codec(name, device=device) for name in codec]
+        codecs = [load_codec(name, device=hooks.team.device) for name in codec]
         recipe = MixtureRecipe(crop=crop, batch=batch, seed=seed)
         begun = starting_mixture(start, codecs[0].family)
-        plan = MixturePlan(recipe, steps, pictures, start=begun)
-        with training_progress() as (on_step, on_encode):
-            trained = train_mixture(
-                CropSampler(images),
-                codecs,
-                plan,
-                checkpoint=runs / "mixture.pt",
-                on_step=on_step,
-                on_encode=on_encode,
-            )
-        trained.mixture.save(out)
-        say(results(), f"wrote {out}")
+        trained = train_mixture(
+            open_pictures(images, seed=seed),
+            codecs,
+            MixturePlan(recipe, steps, pictures, start=begun),
+            checkpoint=runs / "mixture.pt",
+            on_step=hooks.on_step,
+            on_encode=hooks.on_encode,
+            team=hooks.team,
+        )
+        if hooks.team.main:
+            trained.mixture.save(out)
+            say(results(), f"wrote {out}")
 
 
 @train.command()
@@ -83,24 +84,30 @@ def codec(
     runs: Runs = Path("runs/codec"),
     encoder_steps: Annotated[int, typer.Option("--encoder-steps", min=1)] = 1800,
     decoder_steps: Annotated[int, typer.Option("--decoder-steps", min=1)] = 800,
+    average: Average = 0.0,
+    batch_times: BatchTimes = 1,
+    device: Device = "cpu",
+    precision: PrecisionName = "no",
     seed: Seed = 0,
 ) -> None:
     """Distil the embedded codec from a teacher of the same format."""
-    with clear_errors():
+    with clear_errors(), team_hooks(device=device, precision=precision) as hooks:
         from fixative.training.jobs import train_codec  # noqa: PLC0415 - loads torch
+        from fixative.training.scale import Scale  # noqa: PLC0415
 
-        with training_progress() as (on_step, _):
-            train_codec(
-                images,
-                teacher,
-                out,
-                runs=runs,
-                encoder_steps=encoder_steps,
-                decoder_steps=decoder_steps,
-                seed=seed,
-                on_step=on_step,
-            )
-        say(results(), f"wrote {out}")
+        train_codec(
+            images,
+            teacher,
+            out,
+            runs=runs,
+            encoder_steps=encoder_steps,
+            decoder_steps=decoder_steps,
+            seed=seed,
+            on_step=hooks.on_step,
+            scale=Scale(hooks.team, average, batch_times),
+        )
+        if hooks.team.main:
+            say(results(), f"wrote {out}")
 
 
 @train.command("strength-map")
@@ -115,24 +122,30 @@ def strength_map(
     attacked: Annotated[
         Path | None, typer.Option("--attacked", help="TAESD encoder to take perturbations from.")
     ] = None,
+    average: Average = 0.0,
+    batch_times: BatchTimes = 1,
+    device: Device = "cpu",
+    precision: PrecisionName = "no",
     seed: Seed = 0,
 ) -> None:
     """Distil the strength-map network from LPIPS-Alex."""
-    with clear_errors():
-        from fixative.training.distill_map import train_strength_map  # noqa: PLC0415 - loads torch
+    with clear_errors(), team_hooks(device=device, precision=precision) as hooks:
+        from fixative.training.map_job import train_strength_map  # noqa: PLC0415 - loads torch
+        from fixative.training.scale import Scale  # noqa: PLC0415
 
-        with training_progress() as (on_step, _):
-            train_strength_map(
-                images,
-                out,
-                steps=steps,
-                seed=seed,
-                checkpoint=runs / "strength_map.pt",
-                lpips_backbone=lpips_backbone,
-                attacked_encoder=attacked,
-                on_step=on_step,
-            )
-        say(results(), f"wrote {out}")
+        train_strength_map(
+            images,
+            out,
+            steps=steps,
+            seed=seed,
+            checkpoint=runs / "strength_map.pt",
+            lpips_backbone=lpips_backbone,
+            attacked_encoder=attacked,
+            on_step=hooks.on_step,
+            scale=Scale(hooks.team, average, batch_times),
+        )
+        if hooks.team.main:
+            say(results(), f"wrote {out}")
 
 
 @train.command("testbed")
@@ -150,30 +163,33 @@ def mimicry_testbed(
     autocast: Annotated[
         bool, typer.Option("--autocast", help="bfloat16: for CPUs that have it.")
     ] = False,
+    device: Device = "cpu",
     seed: Seed = 0,
 ) -> None:
     """Train the mimicry test's small diffusion model, in the embedded codec's latent space."""
-    with clear_errors():
+    with clear_errors(), team_hooks(device=device) as hooks:
         from fixative.codecs import load_codec  # noqa: PLC0415 - loads torch
         from fixative.training.testbed import TestbedRecipe, train_testbed  # noqa: PLC0415
 
         if crops % 64:
             raise FixativeError(f"--crops: expected a multiple of 64, got {crops}")
-        with training_progress() as (on_step, on_encode):
-            train_testbed(
-                images,
-                load_codec(),
-                out,
-                runs=runs,
-                steps=steps,
-                crops=crops,
-                recipe=TestbedRecipe(autocast=autocast, seed=seed),
-                start=start,
-                on_step=on_step,
-                on_encode=on_encode,
-            )
-        say(results(), f"wrote {out}")
+        train_testbed(
+            images,
+            load_codec(device=hooks.team.device),
+            out,
+            runs=runs,
+            steps=steps,
+            crops=crops,
+            recipe=TestbedRecipe(autocast=autocast, seed=seed),
+            start=start,
+            on_step=hooks.on_step,
+            on_encode=hooks.on_encode,
+            team=hooks.team,
+        )
+        if hooks.team.main:
+            say(results(), f"wrote {out}")
 
 
 train.command()(averaging)
 train.command()(remover)
+train.command()(shards)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -46,6 +47,9 @@ class CropSampler:
         """How many pictures of each kind are drawn from."""
         return {kind: len(pictures) for kind, pictures in self._pictures.items()}
 
+    def seek(self, step: int) -> None:
+        """Every step draws from all pictures."""
+
     def pick(self, index: int, generator: torch.Generator) -> Tensor:
         """A random whole picture, (3, H, W) uint8, of kind number ``index`` (kinds in turn)."""
         pictures = self._pictures[self._kinds[index % len(self._kinds)]]
@@ -80,8 +84,8 @@ def random_crop(picture: Tensor, size: int, generator: torch.Generator) -> Tenso
     return crop[0].flip(-1) if flip else crop[0]
 
 
-def load_picture(path: Path, *, short_side: int = 640) -> Tensor:
-    """A picture as (3, H, W) uint8; a larger one is shrunk to that short side in pixels."""
+def load_picture(path: Path | IO[bytes], *, short_side: int = 640) -> Tensor:
+    """A picture file as (3, H, W) uint8; a larger one is shrunk to that short side in pixels."""
     with Image.open(path) as picture:
         rgb = picture.convert("RGB")
     scale = short_side / min(rgb.size)

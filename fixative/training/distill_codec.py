@@ -19,14 +19,17 @@ from torch import Tensor, nn
 
 from fixative.codecs.tiny import (
     WIDTH,
-    Block,
     channels_last,
     frozen,
     tiny_decoder,
     tiny_encoder,
 )
+from fixative.training.codec_students import random_student, stage_outputs
 from fixative.training.crops import CropSampler, step_generator
 from fixative.training.loop import Losses, cosine_rate
+from fixative.training.moving_average import MovingAverage
+from fixative.training.scale import PLAIN, Scale
+from fixative.training.shards import ShardSampler
 
 #: Ends of the encoder's stages: after the full-resolution block and after each group of three.
 ENCODER_STAGE_ENDS = (1, 5, 9, 13)
@@ -39,13 +42,30 @@ TEACHER_FED = 0.35
 
 
 class CodecDistillation(ABC):
-    """What encoder and decoder distillation share: optimiser, schedule, checkpoint."""
+    """What encoder and decoder distillation share: optimiser, schedule, checkpoint.
+
+    Args:
+        student: what is trained.
+        crops: training pictures.
+        peak_rate: learning rate after warm-up.
+        seed: of weights and crops.
+        scale: processes, moving average, and how many times ``CROP_SHAPES`` crops a step takes.
+    """
 
     def __init__(
-        self, student: nn.Sequential, crops: CropSampler, *, peak_rate: float, seed: int
+        self,
+        student: nn.Sequential,
+        crops: CropSampler | ShardSampler,
+        *,
+        peak_rate: float,
+        seed: int,
+        scale: Scale,
     ) -> None:
-        self.student = channels_last(student)
+        scale.team.require(min(count for count, _ in CROP_SHAPES) * scale.times, "crops a step")
+        self.student = channels_last(student).to(scale.team.device)
         self._crops, self._peak_rate, self._seed = crops, peak_rate, seed
+        self._average, self._scale = MovingAverage(self.student, scale.average), scale
+        self._team = scale.team
         # A kernel is preconditioned as one (out, in × 3 × 3) matrix; biases need none.
         kernels = [p for p in student.parameters() if p.dim() > 1]
         biases = [p for p in student.parameters() if p.dim() == 1]
@@ -56,25 +76,54 @@ class CodecDistillation(ABC):
 
     def train_step(self, step: int, progress: float) -> Losses:
         count, size = CROP_SHAPES[step % len(CROP_SHAPES)]
+        count *= self._scale.times
+        self._crops.seek(step)
         pictures = self._crops.sample(count, size, step_generator(self._seed, step))
-        errors = self.errors(pictures.contiguous(memory_format=torch.channels_last), progress)
+        mine = pictures[self._team.share(count)].to(self._team.device)
+        with self._team.autocast():
+            errors = self.errors(mine.contiguous(memory_format=torch.channels_last), progress)
         self._optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(errors.values())).sum().backward()
+        weight = len(mine) / count
+        (torch.stack(list(errors.values())).sum() * weight).backward()
+        self._team.add_gradients(self.student.parameters())
         for group in self._optimizer.param_groups:
             group["lr"] = cosine_rate(self._peak_rate, progress)
         self._optimizer.step()
-        return {name: error.item() for name, error in errors.items()}
+        self._average.update(step)
+        return self._team.averaged(errors, weight)
+
+    @property
+    def result(self) -> nn.Sequential:
+        """What to ship: the moving average where one is kept, else the student."""
+        return self._average.result
 
     @abstractmethod
     def errors(self, pictures: Tensor, progress: float) -> dict[str, Tensor]:
         """The terms of the loss by name."""
 
     def state(self) -> dict[str, Any]:
-        return {"student": self.student.state_dict(), "optimizer": self._optimizer.state_dict()}
+        return {
+            "student": self.student.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            **self._average.state(),
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.student.load_state_dict(state["student"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._average.load_state(state)
+
+    def _relative_errors(self, got: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
+        """Mean square error of each map as a share of the variance of what was wanted.
+
+        0 is perfect, 1 as good as the mean; the variance is that of the whole batch.
+        """
+        got = [maps.float() for maps in got]
+        spreads = self._team.variances([maps.float() for maps in wanted])
+        return [
+            F.mse_loss(a, b.float()) / spread.clamp_min(1e-6)
+            for a, b, spread in zip(got, wanted, spreads, strict=True)
+        ]
 
 
 class EncoderDistillation(CodecDistillation):
@@ -83,16 +132,18 @@ class EncoderDistillation(CodecDistillation):
     def __init__(
         self,
         teacher: nn.Sequential,
-        crops: CropSampler,
+        crops: CropSampler | ShardSampler,
         *,
         latent_channels: int = 4,
         peak_rate: float = 3e-3,
         seed: int = 0,
+        scale: Scale = PLAIN,
     ) -> None:
         self._teacher = frozen(teacher)
         sample = crops.sample(24, 96, torch.Generator().manual_seed(seed))
         student = random_student(tiny_encoder(latent_channels), teacher, sample, seed)
-        super().__init__(student, crops, peak_rate=peak_rate, seed=seed)
+        self._teacher.to(scale.team.device)
+        super().__init__(student, crops, peak_rate=peak_rate, seed=seed, scale=scale)
 
     def errors(self, pictures: Tensor, progress: float) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -100,8 +151,7 @@ class EncoderDistillation(CodecDistillation):
         feed = wanted if progress < TEACHER_FED else None
         got = stage_outputs(self.student, pictures, ENCODER_STAGE_ENDS, feed=feed)
         names = [f"stage{i + 1}" for i in range(len(ENCODER_STAGE_ENDS))] + ["latent"]
-        pairs = zip(names, got, wanted, strict=True)
-        return {name: relative_error(a, b) for name, a, b in pairs}
+        return dict(zip(names, self._relative_errors(got, wanted), strict=True))
 
 
 class DecoderDistillation(CodecDistillation):
@@ -116,12 +166,13 @@ class DecoderDistillation(CodecDistillation):
         teacher_encoder: nn.Sequential,
         teacher_decoder: nn.Sequential,
         encoder: nn.Sequential,
-        crops: CropSampler,
+        crops: CropSampler | ShardSampler,
         *,
         latent_channels: int = 4,
         peak_rate: float = 3e-3,
         picture_weight: float = 10.0,
         seed: int = 0,
+        scale: Scale = PLAIN,
     ) -> None:
         self._teacher_encoder = frozen(teacher_encoder)
         self._teacher, self._encoder = frozen(teacher_decoder), frozen(encoder)
@@ -129,8 +180,10 @@ class DecoderDistillation(CodecDistillation):
         with torch.no_grad():
             latents = self._teacher_encoder(sample)
         student = random_student(tiny_decoder(latent_channels), teacher_decoder, latents, seed)
+        for network in (self._teacher_encoder, self._teacher, self._encoder):
+            network.to(scale.team.device)
         self._picture_weight = picture_weight
-        super().__init__(student, crops, peak_rate=peak_rate, seed=seed)
+        super().__init__(student, crops, peak_rate=peak_rate, seed=seed, scale=scale)
 
     def errors(self, pictures: Tensor, progress: float) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -141,73 +194,7 @@ class DecoderDistillation(CodecDistillation):
         feed = wanted if progress < TEACHER_FED else None
         got = stage_outputs(self.student, latents, DECODER_STAGE_ENDS, feed=feed)
         names = [f"stage{i + 1}" for i in range(len(DECODER_STAGE_ENDS))]
-        errors = {
-            name: relative_error(a, b) for name, a, b in zip(names, got, wanted, strict=False)
-        }
         goal = wanted[-1] if feed is not None else pictures
-        return {**errors, "picture": self._picture_weight * relative_error(got[-1], goal)}
-
-
-def stage_outputs(
-    network: nn.Sequential, x: Tensor, ends: tuple[int, ...], *, feed: list[Tensor] | None = None
-) -> list[Tensor]:
-    """Run the network; return the outputs of the layers ``ends`` and, last, its own output.
-
-    With ``feed``, what follows the i-th end is given ``feed[i]`` instead of the layer's output.
-    """
-    outputs: list[Tensor] = []
-    for index, layer in enumerate(network):
-        x = layer(x)
-        if index in ends:
-            outputs.append(x)
-            if feed is not None:
-                x = feed[len(outputs) - 1]
-    return [*outputs, x]
-
-
-def relative_error(got: Tensor, wanted: Tensor) -> Tensor:
-    """Mean square error as a share of the variance of what was wanted (0 = perfect, 1 = mean)."""
-    return F.mse_loss(got, wanted) / wanted.var().clamp_min(1e-6)
-
-
-@torch.no_grad()
-def random_student(
-    student: nn.Sequential, teacher: nn.Sequential, x: Tensor, seed: int
-) -> nn.Sequential:
-    """Random weights, scaled on the batch ``x`` to the teacher's feature variance (LSUV).
-
-    Only one standard deviation a layer is taken from the teacher, never a weight.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in student.parameters():
-        parameter.normal_(
-            0, 0.05, generator=generator
-        ) if parameter.dim() > 1 else parameter.zero_()
-    wanted = x
-    for layer, model in zip(student, teacher, strict=True):
-        wanted = model(wanted)
-        if isinstance(layer, nn.Conv2d):
-            x = _normalise(layer, x, wanted.std())
-        elif isinstance(layer, Block):
-            x = _normalise_block(layer, x)
-        else:
-            x = layer(x)
-    return student
-
-
-def _normalise_block(block: Block, x: Tensor) -> Tensor:
-    hidden, std = x, x.std()
-    for index, share in ((0, 1.0), (2, 1.0), (4, 0.5)):
-        hidden = _normalise(block.conv[index], hidden, std * share)
-        hidden = torch.relu(hidden) if index < 4 else hidden
-    return torch.relu(hidden + x)
-
-
-def _normalise(conv: nn.Module, x: Tensor, std: Tensor) -> Tensor:
-    """Give every output channel mean 0 (where there is a bias) and standard deviation ``std``."""
-    assert isinstance(conv, nn.Conv2d)
-    scale = std / conv(x).std((0, 2, 3)).clamp_min(1e-4)
-    conv.weight.mul_(scale[:, None, None, None])
-    if conv.bias is not None:
-        conv.bias.sub_(conv(x).mean((0, 2, 3)))
-    return conv(x)
+        *stages, picture = self._relative_errors(got, [*wanted[:-1], goal])
+        errors = dict(zip(names, stages, strict=True))
+        return {**errors, "picture": self._picture_weight * picture}

@@ -9,29 +9,17 @@ number a position, the change of features some hundreds.
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from pytorch_optimizer import SOAP
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fixative.codecs.tiny import frozen, load_tiny_network
 from fixative.perceptual.lpips_map import LpipsMap
 from fixative.perceptual.map_network import WIDTHS, MapNetwork, random_map_network, unit_pair
-from fixative.provenance import provenance
 from fixative.training.crops import CropSampler, step_generator
-from fixative.training.loop import (
-    LoopSettings,
-    Losses,
-    ProgressCallback,
-    cosine_rate,
-    run_training,
-)
+from fixative.training.loop import Losses, cosine_rate
 from fixative.training.map_changes import (
     Attacked,
     Encode,
@@ -40,6 +28,9 @@ from fixative.training.map_changes import (
     random_strength,
 )
 from fixative.training.map_losses import map_error, relative_error
+from fixative.training.moving_average import MovingAverage
+from fixative.training.scale import PLAIN, Scale
+from fixative.training.shards import ShardSampler
 
 #: Side of the crops, new crops a step (one of the bank's comes with them), changes a crop.
 CROP, CROPS, CHANGES = 192, 3, 3
@@ -62,22 +53,27 @@ class MapDistillation:
         encode: an encoder whose attacks the network should know, or None for drawn patterns only.
         peak_rate: learning rate after warm-up.
         seed: of weights, crops and changes.
+        scale: processes, moving average, and how many times ``CROPS`` crops a step takes.
     """
 
     def __init__(
         self,
         teacher: LpipsMap,
-        crops: CropSampler,
+        crops: CropSampler | ShardSampler,
         *,
         encode: Encode | None = None,
         peak_rate: float = 3e-3,
         seed: int = 0,
+        scale: Scale = PLAIN,
     ) -> None:
-        self.student = random_map_network(seed)
+        scale.team.require(CROPS * scale.times + (encode is not None), "crops a step")
+        self._scale, self._team = scale, scale.team
+        self.student = random_map_network(seed).to(self._team.device)
+        self._average = MovingAverage(self.student, scale.average)
         self._teacher, self._crops, self._encode = teacher, crops, encode
         self._peak_rate, self._seed = peak_rate, seed
         self._bank: list[Attacked] | None = None
-        self.guides = _guides(seed)
+        self.guides = _guides(seed).to(self._team.device)
         self._parameters = [*self.student.parameters(), *self.guides.parameters()]
         kernels = [p for p in self._parameters if p.dim() > 1]
         vectors = [p for p in self._parameters if p.dim() == 1]
@@ -87,15 +83,30 @@ class MapDistillation:
         )
 
     def train_step(self, step: int, progress: float) -> Losses:
+        self._crops.seek(step)
         pictures, changed = self._batch(step_generator(self._seed, step))
-        errors = self.errors(pictures, changed)
+        mine = self._team.share(len(pictures))
+        copies = slice(mine.start * CHANGES, mine.stop * CHANGES)
+        weight = (mine.stop - mine.start) / len(pictures)
+        with self._team.autocast():
+            errors = self.errors(
+                pictures[mine].to(self._team.device), changed[copies].to(self._team.device)
+            )
         self._optimizer.zero_grad(set_to_none=True)
-        torch.stack([LOSS_WEIGHTS[name] * error for name, error in errors.items()]).sum().backward()
+        loss = torch.stack([LOSS_WEIGHTS[name] * error for name, error in errors.items()]).sum()
+        (loss * weight).backward()
+        self._team.add_gradients(self._parameters)
         torch.nn.utils.clip_grad_norm_(self._parameters, 2.0)
         for group in self._optimizer.param_groups:
             group["lr"] = cosine_rate(self._peak_rate, progress)
         self._optimizer.step()
-        return {name: error.item() for name, error in errors.items()}
+        self._average.update(step)
+        return self._team.averaged(errors, weight)
+
+    @property
+    def result(self) -> MapNetwork:
+        """What to ship: the moving average where one is kept, else the student."""
+        return self._average.result
 
     def errors(self, pictures: Tensor, changed: Tensor) -> dict[str, Tensor]:
         """The terms of the loss by name."""
@@ -104,11 +115,13 @@ class MapDistillation:
         features = _paired(F.relu_(self.student.down8(stem)), len(pictures))
         pairs = self.student.pairs(features)
         got = with_total(*self.student.weigh(pairs))
-        errors = {n: map_error(a, b) for n, a, b in zip(MAPS, got, wanted, strict=True)}
+        errors = {
+            n: map_error(a.float(), b.float()) for n, a, b in zip(MAPS, got, wanted, strict=True)
+        }
         ours = [unit_pair(_paired(stem, len(pictures))), *pairs]
         guesses = [guide(one.difference) for guide, one in zip(self.guides, ours, strict=True)]
         errors["features"] = torch.stack(
-            [relative_error(a, b) for a, b in zip(guesses, levels, strict=True)]
+            [relative_error(a.float(), b.float()) for a, b in zip(guesses, levels, strict=True)]
         ).mean()
         return errors
 
@@ -118,6 +131,7 @@ class MapDistillation:
             "guides": self.guides.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "bank": self._bank,
+            **self._average.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -125,11 +139,12 @@ class MapDistillation:
         self.guides.load_state_dict(state["guides"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._bank = state["bank"]
+        self._average.load_state(state)
 
     def _batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Crops (N, 3, S, S) and, crop after crop, their changed copies (N · CHANGES, 3, S, S)."""
         bank = self._attacks()
-        pictures = list(self._crops.sample(CROPS, CROP, generator)[:, None])
+        pictures = list(self._crops.sample(CROPS * self._scale.times, CROP, generator)[:, None])
         changed = [random_change(p, bank, generator) for p in pictures for _ in range(CHANGES)]
         if bank:
             own, pattern = bank[int(torch.randint(len(bank), (), generator=generator))]
@@ -158,55 +173,6 @@ class MapDistillation:
         levels = [b - a for a, b in zip(before, after, strict=True)]
         levels[3:] = [torch.cat(levels[3:], 1)]
         return levels, with_total(shallow, torch.stack(maps[2:]).sum(0))
-
-
-def train_strength_map(
-    images: Path,
-    out: Path,
-    *,
-    steps: int = 1800,
-    seed: int = 0,
-    checkpoint: Path,
-    lpips_backbone: Path | None = None,
-    attacked_encoder: Path | None = None,
-    on_step: ProgressCallback | None = None,
-) -> None:
-    """Train the network, or go on from the checkpoint, and write the weights.
-
-    Args:
-        images: pictures, one folder a kind; those held out for measuring are left out.
-        out: the .safetensors file to write.
-        steps: length of the training; 12 pairs of 192 pixels each (9 without an encoder).
-        seed: of weights, crops and changes.
-        checkpoint: file to save to and resume from.
-        lpips_backbone: AlexNet's features (see `LpipsMap`).
-        attacked_encoder: a TAESD-format encoder to take perturbations from; None trains on drawn
-            patterns, JPEG and blur only, which the recipe in the file then says.
-        on_step: told (step, steps, losses) after each step.
-    """
-    crops = CropSampler(images)
-    encode = None if attacked_encoder is None else frozen(load_tiny_network(attacked_encoder))
-    recipe = MapDistillation(LpipsMap(lpips_backbone), crops, encode=encode, seed=seed)
-    run_training(recipe, LoopSettings(steps, checkpoint), on_step)
-    facts: dict[str, Any] = {
-        "steps": steps,
-        "seed": seed,
-        "crop": CROP,
-        "pairs_a_step": (CROPS + (encode is not None)) * CHANGES,
-        "pictures": crops.counts,
-        "attacked_encoder": None if attacked_encoder is None else attacked_encoder.name,
-    }
-    write_map_weights(recipe.student, out, facts)
-
-
-def write_map_weights(network: MapNetwork, out: Path, facts: dict[str, Any]) -> None:
-    """Write the weights as float16, whole or not at all, with the recipe as JSON metadata."""
-    recipe = {"kind": "strength map", "teacher": "LPIPS-Alex v0.1", **facts, **provenance()}
-    tensors = {key: t.half().contiguous() for key, t in network.state_dict().items()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"fixative": json.dumps(recipe)})
-    os.replace(partial, out)
 
 
 def _guides(seed: int) -> nn.ModuleList:

@@ -14,9 +14,10 @@ from torch import nn
 from fixative.codecs.load import DECODER_FILE, ENCODER_FILE
 from fixative.codecs.tiny import load_tiny_network, tiny_encoder
 from fixative.provenance import provenance
-from fixative.training.crops import CropSampler
 from fixative.training.distill_codec import DecoderDistillation, EncoderDistillation
 from fixative.training.loop import LoopSettings, ProgressCallback, run_training
+from fixative.training.scale import PLAIN, Scale
+from fixative.training.shards import open_pictures
 
 
 def train_codec(
@@ -29,6 +30,7 @@ def train_codec(
     decoder_steps: int = 800,
     seed: int = 0,
     on_step: ProgressCallback | None = None,
+    scale: Scale = PLAIN,
 ) -> None:
     """Distil encoder, then decoder, and write both as bfloat16 into the folder ``out``.
 
@@ -41,8 +43,9 @@ def train_codec(
         decoder_steps: length of the decoder's.
         seed: of weights and crops.
         on_step: called with (step, steps, losses).
+        scale: processes, which share the work while the main one writes, and what goes with them.
     """
-    crops = CropSampler(images)
+    crops = open_pictures(images, seed=seed)
     teacher_encoder = load_tiny_network(teacher)
     decoder_file = teacher.with_name(teacher.name.replace("encoder", "decoder"))
     teacher_decoder = load_tiny_network(decoder_file, decoder=True)
@@ -52,25 +55,38 @@ def train_codec(
         "teacher": teacher.name,
         "seed": seed,
         "pictures": crops.counts,
+        **scale.facts(),
         **provenance(),
     }
     assert isinstance(channels, int)
-    first = EncoderDistillation(teacher_encoder, crops, latent_channels=channels, seed=seed)
-    run_training(first, LoopSettings(encoder_steps, runs / "encoder.pt"), on_step)
-    _save_network(first.student, out / ENCODER_FILE, {**recipe, "steps": encoder_steps})
-    encoder = tiny_encoder(channels)
-    encoder.load_state_dict(first.student.state_dict())
-    second = DecoderDistillation(
-        teacher_encoder, teacher_decoder, encoder, crops, latent_channels=channels, seed=seed
+    first = EncoderDistillation(
+        teacher_encoder, crops, latent_channels=channels, seed=seed, scale=scale
     )
-    run_training(second, LoopSettings(decoder_steps, runs / "decoder.pt"), on_step)
-    _save_network(second.student, out / DECODER_FILE, {**recipe, "steps": decoder_steps})
+    settings = LoopSettings(encoder_steps, runs / "encoder.pt")
+    run_training(first, settings, on_step, team=scale.team)
+    if scale.team.main:
+        _save_network(first.result, out / ENCODER_FILE, {**recipe, "steps": encoder_steps})
+    encoder = tiny_encoder(channels)
+    encoder.load_state_dict(first.result.state_dict())
+    second = DecoderDistillation(
+        teacher_encoder,
+        teacher_decoder,
+        encoder,
+        crops,
+        latent_channels=channels,
+        seed=seed,
+        scale=scale,
+    )
+    settings = LoopSettings(decoder_steps, runs / "decoder.pt")
+    run_training(second, settings, on_step, team=scale.team)
+    if scale.team.main:
+        _save_network(second.result, out / DECODER_FILE, {**recipe, "steps": decoder_steps})
 
 
 def _save_network(network: nn.Sequential, path: Path, recipe: dict[str, Any]) -> None:
     """bfloat16, contiguous, with the recipe as metadata; whole or not at all."""
     tensors = {
-        key: value.to(torch.bfloat16).contiguous(memory_format=torch.contiguous_format)
+        key: value.cpu().to(torch.bfloat16).contiguous(memory_format=torch.contiguous_format)
         for key, value in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import torch
 
+from fixative.training.distributed import ALONE, Team
+
 log = logging.getLogger(__name__)
 
 Losses = dict[str, float]
@@ -47,13 +49,22 @@ class LoopSettings:
 
 
 def run_training(
-    recipe: Recipe, settings: LoopSettings, on_step: ProgressCallback | None = None
+    recipe: Recipe,
+    settings: LoopSettings,
+    on_step: ProgressCallback | None = None,
+    *,
+    team: Team = ALONE,
 ) -> int:
     """Train up to ``settings.steps``, resuming from the checkpoint; returns steps done now.
 
-    An interrupt saves before it is passed on, so that nothing is lost.
+    An interrupt saves before it is passed on, so that nothing is lost. Of several processes the
+    main one saves, and all go on from what it saved.
+
+    Raises:
+        SettingError: the processes do not find the same checkpoint.
     """
     first = _resume(recipe, settings.checkpoint)
+    team.same_everywhere(first, f"checkpoint {settings.checkpoint.name}, its step")
     step, saved_at = first, time.monotonic()
     try:
         while step < settings.steps:
@@ -61,11 +72,11 @@ def run_training(
             step += 1
             if on_step is not None:
                 on_step(step, settings.steps, losses)
-            if time.monotonic() - saved_at > settings.save_every_s:
+            if team.main and time.monotonic() - saved_at > settings.save_every_s:
                 save_checkpoint(recipe, step, settings.checkpoint)
                 saved_at = time.monotonic()
     finally:
-        if step > first:
+        if step > first and team.main:
             save_checkpoint(recipe, step, settings.checkpoint)
     return step - first
 
@@ -81,7 +92,7 @@ def save_checkpoint(recipe: Recipe, step: int, path: Path) -> None:
 def _resume(recipe: Recipe, path: Path) -> int:
     if not path.exists():
         return 0
-    saved = torch.load(path, weights_only=True)
+    saved = torch.load(path, weights_only=True, map_location="cpu")
     recipe.load_state(saved["recipe"])
     log.info("resumed %s at step %d", path, saved["step"])
     return int(saved["step"])

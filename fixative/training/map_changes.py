@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from fixative.training.crops import CropSampler
+from fixative.training.shards import ShardSampler
 
 #: A crop that was attacked, and the pattern in [-1, 1].
 Attacked = tuple[Tensor, Tensor]
@@ -85,7 +86,7 @@ def attack_texture(size: int, bank: list[Attacked], generator: torch.Generator) 
 
 
 def attack_bank(
-    encode: Encode, crops: CropSampler, size: int, generator: torch.Generator
+    encode: Encode, crops: CropSampler | ShardSampler, size: int, generator: torch.Generator
 ) -> list[Attacked]:
     """Attack an encoder: six perturbations common to two crops, then eight of one crop each.
 

@@ -15,6 +15,7 @@ from fixative.codecs.learnt import LEARNT_PREFIX, in_learnt_space, normalised, p
 from fixative.errors import CodecError, MixtureError, SettingError
 from fixative.mixture import Mixture, require_family
 from fixative.provenance import provenance
+from fixative.training.distributed import ALONE, Team
 from fixative.training.loop import LoopSettings, ProgressCallback, run_training
 from fixative.training.mixture_recipe import MixtureRecipe, OtherTrainingError
 from fixative.training.mixture_set import MixtureSet, prepare_set
@@ -69,6 +70,7 @@ def train_mixture(
     checkpoint: Path,
     on_step: ProgressCallback | None = None,
     on_encode: Callable[[int, int], None] | None = None,
+    team: Team = ALONE,
 ) -> TrainedMixture:
     """Train a mixture; an interrupted training goes on, bit for bit, from its checkpoint.
 
@@ -80,6 +82,7 @@ def train_mixture(
         checkpoint: the file to save to and go on from; the pictures' latents are kept beside it.
         on_step: called with (step, steps, losses).
         on_encode: called with (done, all) while pictures are encoded.
+        team: the processes that share the work; each returns the whole, same mixture.
 
     Raises:
         MixtureError: the codecs, or the start, are of different latent spaces.
@@ -87,6 +90,8 @@ def train_mixture(
         OtherTrainingError: the checkpoint is of other settings, pictures or codecs.
     """
     _check_counts(pictures, plan)
+    team.require(plan.crops, "pictures")
+    plan = replace(plan, made_of={**plan.made_of, **team.facts()})
     codecs, probe = _of_one_space(codecs, plan.start)
     if plan.start is not None:
         _check_start(plan.start, codecs[0])
@@ -94,7 +99,7 @@ def train_mixture(
     _check_checkpoint(checkpoint, {**asdict(recipe), **_identity(plan)})
     described = _described(plan, recipe, pictures, codecs)
     targets = draw_targets()
-    data = _prepared(pictures, codecs[0], targets, plan, checkpoint, on_encode)
+    data = _prepared(pictures, codecs[0], targets, plan, checkpoint, on_encode, team)
     training = MixtureTraining(
         codecs,
         data,
@@ -103,8 +108,9 @@ def train_mixture(
         recipe,
         start=plan.start,
         made_of=_identity(plan),
+        team=team,
     )
-    steps_now = run_training(training, LoopSettings(plan.steps, checkpoint), on_step)
+    steps_now = run_training(training, LoopSettings(plan.steps, checkpoint), on_step, team=team)
     told = {**described, **_grouping(data)}
     mixture = training.mixture(codecs[0].family, tuple(PERIODS), told, probe=probe)
     return TrainedMixture(mixture, training.losses, steps_now)
@@ -186,6 +192,7 @@ def _prepared(
     plan: MixturePlan,
     checkpoint: Path,
     on_encode: Callable[[int, int], None] | None,
+    team: Team,
 ) -> MixtureSet:
     keeps = plan.start is not None and plan.start.groups == plan.groups
     return prepare_set(
@@ -199,6 +206,7 @@ def _prepared(
         cache=latents_beside(checkpoint),
         made_of=plan.made_of,
         on_encode=on_encode,
+        team=team,
     )
 
 

@@ -20,6 +20,7 @@ from fixative.codecs.base import Codec
 from fixative.errors import SettingError
 from fixative.mixture import SIDE
 from fixative.target import choose_target, latent_entropy
+from fixative.training.distributed import ALONE, Team
 from fixative.training.pictures import PictureSource
 
 #: k-means runs, and steps of each: as tight as the ten runs of scikit-learn, which begin better.
@@ -74,6 +75,7 @@ def prepare_set(
     cache: Path | None = None,
     made_of: Mapping[str, Any] | None = None,
     on_encode: Callable[[int, int], None] | None = None,
+    team: Team = ALONE,
 ) -> MixtureSet:
     """Cut, encode, group by k-means++ and route by entropy (FastProtect, before training).
 
@@ -88,14 +90,16 @@ def prepare_set(
         cache: file that keeps the latents, because encoding takes minutes on a CPU.
         made_of: what else kept latents must agree with, JSON types only.
         on_encode: called with (done, N).
+        team: the processes that share the encoding; all get the same set.
     """
     pictures = _square_crops(source, count, seed)
     key = {"codec": codec.name, "count": count, "seed": seed, **(made_of or {})}
-    latents = _encoded(pictures, codec, cache, key, on_encode)
+    latents = _encoded(pictures, codec, cache, key, on_encode, team)
     if centroids is None:
-        centroids = kmeans_centroids(latents, groups, seed)
+        centroids = team.agreed(kmeans_centroids(latents, groups, seed))
     with torch.no_grad():
         target_latents = torch.cat([codec.encode(t[None]) for t in targets]).cpu()
+        target_latents = team.agreed(target_latents)
     target_entropies = latent_entropy(target_latents)
     choice = choose_target(latents, target_entropies, ())
     return MixtureSet(
@@ -174,19 +178,36 @@ def _encoded(
     cache: Path | None,
     made_of: dict[str, Any],
     on_encode: Callable[[int, int], None] | None,
+    team: Team,
 ) -> Tensor:
-    if cache is not None and cache.exists():
-        stored = torch.load(cache, weights_only=True)
-        if stored["made_of"] == made_of:
-            return stored["latents"]
+    kept = _kept(cache, made_of)
+    team.same_everywhere(int(kept is not None), "kept latents")
+    if kept is not None:
+        return kept
+    together = team.gathered(
+        _encoded_one_by_one(pictures[team.share(len(pictures))], codec, on_encode), len(pictures)
+    )
+    if cache is not None and team.main:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"made_of": made_of, "latents": together}, cache)
+    return together
+
+
+def _kept(cache: Path | None, made_of: dict[str, Any]) -> Tensor | None:
+    """The latents in the file, if it is there and of the same pictures."""
+    if cache is None or not cache.exists():
+        return None
+    stored = torch.load(cache, weights_only=True)
+    return stored["latents"] if stored["made_of"] == made_of else None
+
+
+def _encoded_one_by_one(
+    pictures: Tensor, codec: Codec, on_encode: Callable[[int, int], None] | None
+) -> Tensor:
     latents: list[Tensor] = []
     with torch.no_grad():
         for i, picture in enumerate(pictures):
             latents.append(codec.encode(picture[None].float() / 255).cpu())
             if on_encode is not None:
                 on_encode(i + 1, len(pictures))
-    together = torch.cat(latents)
-    if cache is not None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"made_of": made_of, "latents": together}, cache)
-    return together
+    return torch.cat(latents)

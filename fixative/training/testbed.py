@@ -22,6 +22,7 @@ from fixative.mimicry.testbed import describe, read_testbed, save_testbed
 from fixative.mimicry.vocabulary import NEW_WORDS, NOTHING, Vocabulary
 from fixative.provenance import provenance
 from fixative.training.crops import step_generator
+from fixative.training.distributed import ALONE, Team
 from fixative.training.loop import (
     LoopSettings,
     Losses,
@@ -65,6 +66,7 @@ class TestbedTraining:
         data: latents and captions.
         recipe: settings.
         start: network to go on from, as ``read_testbed`` gives it; None: from nothing.
+        team: the processes that share the latents of every step.
     """
 
     __test__ = False
@@ -74,8 +76,11 @@ class TestbedTraining:
         data: LatentSet,
         recipe: TestbedRecipe,
         start: tuple[dict[str, Tensor], Vocabulary] | None = None,
+        *,
+        team: Team = ALONE,
     ) -> None:
-        self.recipe, self._data = recipe, data
+        team.require(recipe.batch, "batch")
+        self.recipe, self._data, self._team = recipe, data, team
         words = (*data.words(), *NEW_WORDS)
         torch.manual_seed(recipe.seed)
         self._model = nn.ModuleDict(
@@ -83,6 +88,7 @@ class TestbedTraining:
         )
         if start is not None:
             self._begin_with(*start, words)
+        self._model.to(team.device)
         self._averaged = copy.deepcopy(self._model).requires_grad_(False)
         self._rows = Vocabulary(words, torch.zeros(len(words), CONTEXT)).indices(data.captions)
         self._words, self._nothing = words, words.index(NOTHING)
@@ -96,7 +102,7 @@ class TestbedTraining:
         """The averaged words."""
         vectors = self._averaged["words"].weight
         assert isinstance(vectors, Tensor)
-        return Vocabulary(self._words, vectors.clone())
+        return Vocabulary(self._words, vectors.cpu().clone())
 
     @property
     def network(self) -> nn.Module:
@@ -108,17 +114,12 @@ class TestbedTraining:
         latents, rows = self._batch(generator)
         times = torch.randint(len(self._signal), (len(latents),), generator=generator)
         noise = torch.randn(latents.shape, generator=generator)
-        signal = self._signal[times][:, None, None, None]
-        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.autocast):
-            context = self._model["words"](rows)
-            found = self._model["unet"](
-                noisy.contiguous(memory_format=torch.channels_last), times, context
-            ).sample
-        velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
-        loss = (found.float() - velocity).square().mean()
-        self._update(loss, step, progress)
-        return {"loss": loss.item()}
+        mine = self._team.share(len(latents))
+        batch = (tensor[mine].to(self._team.device) for tensor in (latents, rows, times, noise))
+        loss = self._loss(*batch)
+        weight = len(range(len(latents))[mine]) / len(latents)
+        self._update(loss * weight, step, progress)
+        return self._team.averaged({"loss": loss}, weight)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -134,6 +135,17 @@ class TestbedTraining:
         self._model.load_state_dict(state["model"])
         self._averaged.load_state_dict(state["averaged"])
         self._adam.load_state_dict(state["adam"])
+
+    def _loss(self, latents: Tensor, rows: Tensor, times: Tensor, noise: Tensor) -> Tensor:
+        signal = self._signal.to(times.device)[times][:, None, None, None]
+        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        with torch.autocast(latents.device.type, torch.bfloat16, enabled=self.recipe.autocast):
+            context = self._model["words"](rows)
+            found = self._model["unet"](
+                noisy.contiguous(memory_format=torch.channels_last), times, context
+            ).sample
+        velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
+        return (found.float() - velocity).square().mean()
 
     def _begin_with(
         self, network: dict[str, Tensor], vocabulary: Vocabulary, words: tuple[str, ...]
@@ -162,6 +174,7 @@ class TestbedTraining:
     def _update(self, loss: Tensor, step: int, progress: float) -> None:
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
+        self._team.add_gradients(self._model.parameters())
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         for group in self._adam.param_groups:
             group["lr"] = cosine_rate(self.recipe.rate, progress)
@@ -185,6 +198,7 @@ def train_testbed(
     start: Path | None = None,
     on_step: ProgressCallback | None = None,
     on_encode: Callable[[int, int], None] | None = None,
+    team: Team = ALONE,
 ) -> None:
     """Train the testbed, or go on from the checkpoint, bit for bit, and write it.
 
@@ -199,6 +213,7 @@ def train_testbed(
         start: a testbed's file to go on from; None: from nothing.
         on_step: told (step, steps, losses).
         on_encode: told (shards encoded, shards).
+        team: the processes that share the work; the main one writes.
 
     Raises:
         OtherTrainingError: the checkpoint is of other settings or pictures.
@@ -212,9 +227,13 @@ def train_testbed(
         seed=recipe.seed,
         autocast=recipe.autocast,
         on_shard=on_encode,
+        team=team,
     )
-    training = TestbedTraining(data, recipe, None if start is None else read_testbed(start))
-    run_training(training, LoopSettings(steps, runs / "testbed.pt"), on_step)
+    begun = None if start is None else read_testbed(start)
+    training = TestbedTraining(data, recipe, begun, team=team)
+    run_training(training, LoopSettings(steps, runs / "testbed.pt"), on_step, team=team)
+    if not team.main:
+        return
     facts = {
         "kind": "testbed",
         "codec": codec.name,

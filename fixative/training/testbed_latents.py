@@ -17,6 +17,7 @@ from fixative.mimicry.network import RESOLUTION
 from fixative.mimicry.vocabulary import NOTHING, Caption
 from fixative.training.captions import caption_of
 from fixative.training.crops import load_picture, random_crop, step_generator
+from fixative.training.distributed import ALONE, Team
 from fixative.training.splits import training_pictures
 
 #: Crops a file.
@@ -61,6 +62,7 @@ def encode_crops(
     seed: int = 0,
     autocast: bool = False,
     on_shard: Callable[[int, int], None] | None = None,
+    team: Team = ALONE,
 ) -> LatentSet:
     """Encode ``count`` random crops; shards that exist already are only read.
 
@@ -72,6 +74,7 @@ def encode_crops(
         seed: of the draw.
         autocast: encode in bfloat16, an error of about 1 % of the latents' spread.
         on_shard: told (shards there, shards).
+        team: the processes that share the encoding; all get the same set.
 
     Raises:
         ImageError: no pictures.
@@ -83,13 +86,22 @@ def encode_crops(
     weights = torch.tensor([SHARES.get(kind, 0.05) for kind in kinds])
     shards: list[Tensor] = []
     captions: list[Caption] = []
-    for number in range(count // SHARD):
+
+    def shard(number: int) -> tuple[Tensor, list[tuple[str, Path]]]:
         drawn = _draw(pictures, kinds, weights, step_generator(seed, number))
-        captions += [caption_of(path, kind) for kind, path in drawn]
         path = runs / f"latents-{seed}-{number:04d}.safetensors"
-        generator = step_generator(seed + 1, number)
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            shards.append(_shard(path, drawn, codec, generator))
+        with torch.autocast(codec.device.type, torch.bfloat16, enabled=autocast):
+            return _shard(path, drawn, codec, step_generator(seed + 1, number)), drawn
+
+    numbers = range(count // SHARD)
+    if team.size > 1:  # each writes its own; below, all of them are only read
+        for number in numbers[team.share(len(numbers))]:
+            shard(number)
+        team.wait()
+    for number in numbers:
+        latents, drawn = shard(number)
+        shards.append(latents)
+        captions += [caption_of(path, kind) for kind, path in drawn]
         if on_shard is not None:
             on_shard(number + 1, count // SHARD)
     return LatentSet(torch.cat(shards), tuple(captions))
@@ -115,7 +127,7 @@ def _shard(
     if path.is_file():
         return load_file(path)["latents"]
     crops = [random_crop(load_picture(file), RESOLUTION, generator) for _, file in drawn]
-    latents = torch.cat([codec.encode(crop[None]) for crop in crops]).half()
+    latents = torch.cat([codec.encode(crop[None]) for crop in crops]).half().cpu()
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({"latents": latents.contiguous()}, partial)

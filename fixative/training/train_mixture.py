@@ -13,7 +13,7 @@ Deviations, all for a CPU's sake and all written into the recipe:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -22,15 +22,14 @@ from torch import Tensor
 from fixative.codecs.base import Codec
 from fixative.mixture import SIDE, Mixture, quantise
 from fixative.training.crops import step_generator
+from fixative.training.distributed import ALONE, Team
 from fixative.training.loop import Losses, cosine_rate
+from fixative.training.mixture_crops import GRID, draw_crops
 from fixative.training.mixture_recipe import MixtureRecipe, OtherTrainingError
 from fixative.training.mixture_set import Crop, MixtureSet
 from fixative.training.perturbations import begun_from, descend, filled, fold, relative_error
 
-#: Crops begin at multiples of this, in pixels; no encoder we know downscales by more than 32.
-GRID = 64
-
-__all__ = ["MixtureRecipe", "MixtureTraining"]
+__all__ = ["GRID", "MixtureRecipe", "MixtureTraining"]
 
 
 class MixtureTraining:
@@ -44,6 +43,7 @@ class MixtureTraining:
         recipe: settings.
         start: a mixture of the same targets to begin with; None begins with zeros.
         made_of: what else a checkpoint must agree with, JSON types only.
+        team: the processes that share the crops of every step.
 
     Attributes:
         shared: (T, 3, 512, 512), the global perturbations so far, on [0, 1].
@@ -61,7 +61,10 @@ class MixtureTraining:
         *,
         start: Mixture | None = None,
         made_of: Mapping[str, Any] | None = None,
+        team: Team = ALONE,
     ) -> None:
+        team.require(recipe.batch, "batch")
+        self._team = team
         self._codecs, self._data, self._targets = codecs, data, targets
         self._periods, self.recipe, self._made_of = periods, recipe, dict(made_of or {})
         count, groups = len(targets), len(data.centroids)
@@ -84,21 +87,30 @@ class MixtureTraining:
 
     def train_step(self, step: int, progress: float) -> Losses:
         generator = step_generator(self.recipe.seed, step)
-        crops = self._draw(generator)
-        number = step % len(self._codecs)
-        pictures = torch.stack([self._picture(crop) for crop in crops])
-        change = torch.stack([self._perturbation(crop) for crop in crops]).requires_grad_(True)
-        errors = self._errors(number, (pictures + change).clamp(0, 1), crops)
-        loss = errors["latent"]
-        if "features" in errors:
-            loss = loss + self.recipe.feature_weight * errors["features"]
-        (gradient,) = torch.autograd.grad(loss.sum(), change)
+        crops = draw_crops(self.recipe, self._data, len(self._targets), generator)
+        errors, gradient = self._learnt(step % len(self._codecs), crops)
         rate = cosine_rate(self.recipe.peak_rate, progress)
         self._update(crops, gradient, rate, periodic=progress < self.recipe.periodic_share)
         losses = {name: error.mean().item() for name, error in errors.items()}
         for name, loss in losses.items():
             self.losses.setdefault(name, []).append(loss)
         return losses
+
+    def _learnt(self, number: int, crops: list[Crop]) -> tuple[dict[str, Tensor], Tensor]:
+        """Errors (B,) and gradients (B, 3, h, w) of all crops; this process works on its own."""
+        mine = self._team.mine(crops)
+        pictures = torch.stack([self._picture(crop) for crop in mine])
+        change = torch.stack([self._perturbation(crop) for crop in mine]).requires_grad_(True)
+        with self._team.autocast():
+            errors = self._errors(number, (pictures + change).clamp(0, 1), mine)
+        loss = errors["latent"]
+        if "features" in errors:
+            loss = loss + self.recipe.feature_weight * errors["features"]
+        (gradient,) = torch.autograd.grad(loss.sum(), change)
+        together = {
+            name: self._team.gathered(error.detach(), len(crops)) for name, error in errors.items()
+        }
+        return together, self._team.gathered(gradient, len(crops))
 
     def mixture(
         self,
@@ -149,32 +161,6 @@ class MixtureTraining:
             **self._made_of,
         }
 
-    def _draw(self, generator: torch.Generator) -> list[Crop]:
-        """Pictures at random, one place for all, so that their target is encoded once."""
-        places = (SIDE - self.recipe.crop) // GRID + 1
-        top, left = (int(i) * GRID for i in torch.randint(places, (2,), generator=generator))
-        count = len(self._data.pictures)
-        numbers = torch.randint(count, (self.recipe.batch,), generator=generator)
-        crops = [
-            Crop(i, self._target_of(i), int(self._data.group[i]), top, left)
-            for i in map(int, numbers)
-        ]
-        return crops if self.recipe.spread == 0 else self._spread(crops, generator)
-
-    def _spread(self, crops: list[Crop], generator: torch.Generator) -> list[Crop]:
-        """Send some of the crops to a target drawn by lot."""
-        chances = torch.rand(len(crops), generator=generator)
-        targets = torch.randint(len(self._targets), (len(crops),), generator=generator)
-        return [
-            replace(crop, target=int(target)) if chance < self.recipe.spread else crop
-            for crop, chance, target in zip(crops, chances, targets, strict=True)
-        ]
-
-    def _target_of(self, picture: int) -> int:
-        if self.recipe.adaptive_target:
-            return int(self._data.target[picture])
-        return self.recipe.fixed_target
-
     def _window(self, crop: Crop) -> tuple[slice, slice]:
         side = self.recipe.crop
         return slice(crop.top, crop.top + side), slice(crop.left, crop.left + side)
@@ -204,8 +190,9 @@ class MixtureTraining:
         """Latents, and the features where they count."""
         codec = self._codecs[number]
         if self.recipe.feature_weight == 0:
-            return codec.encode(images), []
-        return codec.encode_with_features(images)
+            return codec.encode(images).float(), []
+        latents, features = codec.encode_with_features(images)
+        return latents.float(), [maps.float() for maps in features]
 
     def _goal(self, number: int, crop: Crop) -> tuple[Tensor, list[Tensor]]:
         """Latents and features of the target at the crop's place."""

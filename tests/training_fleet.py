@@ -1,0 +1,137 @@
+"""Small trainings of every kind, run alone by a test and on several processes by torchrun.
+
+torchrun --nproc-per-node 2 -m tests.training_fleet FOLDER
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from fixative.codecs.tiny import tiny_encoder
+from fixative.mixture import SIDE
+from fixative.perceptual import LpipsMap
+from fixative.training import distill_map
+from fixative.training.crops import CropSampler
+from fixative.training.distill_codec import EncoderDistillation
+from fixative.training.distributed import Team, joined_team
+from fixative.training.loop import LoopSettings, Recipe, run_training
+from fixative.training.mixture_recipe import MixtureRecipe
+from fixative.training.mixture_set import MixtureSet
+from fixative.training.scale import Scale
+from fixative.training.targets import PERIODS, draw_targets
+from fixative.training.testbed import TestbedRecipe, TestbedTraining
+from fixative.training.testbed_latents import LatentSet
+from fixative.training.train_mixture import MixtureTraining
+from tests.engine_parts import random_codec
+
+STEPS, CUT = 4, 2
+PICTURES, BACKBONE = "pictures", "backbone.safetensors"
+
+
+class CutShortError(Exception):
+    pass
+
+
+def write_pictures(folder: Path, count: int = 4) -> Path:
+    rng = np.random.default_rng(0)
+    for kind in ("drawings", "photos"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            coarse = torch.from_numpy(rng.random((1, 3, 12, 14), dtype=np.float32))
+            fine = F.interpolate(coarse, (120, 140), mode="bilinear")[0].permute(1, 2, 0)
+            pixels = (fine * 255).byte().numpy()
+            Image.fromarray(pixels).save(folder / kind / f"{number}.png")
+    return folder
+
+
+def mixture(_folder: Path, team: Team) -> MixtureTraining:
+    """Three crops a step: two processes get one and two."""
+    generator = torch.Generator().manual_seed(0)
+    data = MixtureSet(
+        torch.randint(256, (5, 3, SIDE, SIDE), generator=generator, dtype=torch.uint8),
+        group=torch.tensor([0, 1, 0, 1, 1]),
+        target=torch.tensor([0, 1, 2, 0, 1]),
+        entropies=torch.zeros(5),
+        centroids=torch.zeros(2, 4, 64, 64),
+        target_latents=torch.zeros(3, 4, 64, 64),
+        target_entropies=torch.zeros(3),
+    )
+    codecs, recipe = [random_codec(seed=1)], MixtureRecipe(crop=64, batch=3)
+    return MixtureTraining(codecs, data, draw_targets(), list(PERIODS.values()), recipe, team=team)
+
+
+def small_testbed(_folder: Path, team: Team) -> TestbedTraining:
+    latents = torch.randn(6, 4, 32, 32, generator=torch.Generator().manual_seed(0)).half()
+    data = LatentSet(latents, (("photo", "dog", "dog2"), ("comic", "", "")) * 3)
+    return TestbedTraining(data, TestbedRecipe(batch=3), team=team)
+
+
+def codec(folder: Path, team: Team) -> EncoderDistillation:
+    torch.manual_seed(3)
+    crops, scale = CropSampler(folder / PICTURES), Scale(team, average=0.9)
+    return EncoderDistillation(tiny_encoder(4), crops, seed=1, scale=scale)
+
+
+def strength_map(folder: Path, team: Team) -> distill_map.MapDistillation:
+    """Three crops and one of the bank a step, small ones."""
+    teacher = LpipsMap(folder / BACKBONE)
+    return distill_map.MapDistillation(
+        teacher,
+        CropSampler(folder / PICTURES),
+        encode=lambda images: F.avg_pool2d(images, 8),
+        scale=Scale(team, times=1),
+    )
+
+
+#: Quick ones; the others take half a minute each: see ``ALL``.
+KINDS = {"mixture": mixture, "strength-map": strength_map}
+ALL = {**KINDS, "testbed": small_testbed, "codec": codec}
+
+
+def weights(recipe: Any) -> dict[str, Tensor]:
+    """What is learnt, by name."""
+    if isinstance(recipe, MixtureTraining):
+        return {"shared": recipe.shared, "group": recipe.group}
+    network = recipe.network if isinstance(recipe, TestbedTraining) else recipe.result
+    return dict(network.state_dict())
+
+
+def train(
+    kind: str, folder: Path, team: Team, checkpoint: Path, *, cut: bool = False
+) -> dict[str, Any]:
+    """Train, to the end or to the cut; the losses of every step and the weights."""
+    recipe: Recipe = ALL[kind](folder, team)
+    losses: list[dict[str, float]] = []
+
+    def on_step(step: int, _steps: int, found: dict[str, float]) -> None:
+        losses.append(found)
+        if cut and step == CUT:
+            raise CutShortError
+
+    with patch.object(distill_map, "CROP", 48), contextlib.suppress(CutShortError):
+        run_training(recipe, LoopSettings(STEPS, checkpoint), on_step, team=team)
+    return {"losses": losses, "weights": weights(recipe)}
+
+
+def main(folder: Path) -> None:
+    """Everything on this team: whole, cut short, and what each process made of it."""
+    with joined_team() as team:
+        found: dict[str, Any] = {"size": team.size}
+        for kind in KINDS:
+            found[kind] = train(kind, folder, team, folder / f"{kind}-team.pt")
+            train(kind, folder, team, folder / f"{kind}-cut.pt", cut=True)
+        torch.save(found, folder / f"rank{team.rank}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -65,15 +65,13 @@ def cluster(request: FleetRequest) -> Generator[None, None, None]:
         ray.shutdown()
 
 
-def _pool_size(request: FleetRequest) -> dict[str, int]:
+def _pool_size(request: FleetRequest) -> tuple[int, int]:
     import ray  # noqa: PLC0415 - an extra, and slow
 
     if request.workers is not None:
-        least, most = request.workers
-    else:
-        cores = int(ray.cluster_resources().get("CPU", 1))
-        least, most = 1, max(1, cores - 1) if request.address is None else _MOST_WORKERS
-    return {"min_size": least, "max_size": most}
+        return request.workers
+    cores = int(ray.cluster_resources().get("CPU", 1))
+    return 1, max(1, cores - 1) if request.address is None else _MOST_WORKERS
 
 
 def _explained(error: Exception) -> FixativeError:
@@ -101,6 +99,7 @@ def protected_rows(job: Job, tasks: TaskList, out: Store) -> Generator[FleetRow,
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    least, most = _pool_size(job.request)
     found = ray.data.read_parquet(
         tasks.parts,
         filesystem=None if out.local else out.fs,
@@ -112,7 +111,7 @@ def protected_rows(job: Job, tasks: TaskList, out: Store) -> Generator[FleetRow,
         batch_size=_BATCH,
         batch_format="pyarrow",
         num_cpus=1,
-        compute=ray.data.ActorPoolStrategy(**_pool_size(job.request)),
+        compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most),
         fn_constructor_kwargs={"job": job},
     )
     try:

@@ -199,6 +199,7 @@ def test_report(tmp_path: Path) -> None:
     assert found["summary"] == {
         "protected": 1,
         "failed": 1,
+        "unchanged": 0,
         "not_reached": 0,
         "skipped": {".txt": 1},
         "interrupted": False,

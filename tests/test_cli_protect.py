@@ -69,6 +69,7 @@ def test_a_folder_with_good_and_bad_pictures(tmp_path: Path, models: Models) -> 
     assert report["summary"] | {"skipped": 0} == {
         "protected": 2,
         "failed": 1,
+        "unchanged": 0,
         "not_reached": 0,
         "skipped": 0,
         "interrupted": False,

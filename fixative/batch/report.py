@@ -29,6 +29,7 @@ def batch_report(
     *,
     output: str,
     interrupted: bool = False,
+    not_reached: int | None = None,
 ) -> dict[str, Any]:
     """Put together what a run did, in JSON types.
 
@@ -39,9 +40,12 @@ def batch_report(
         results: what became of the pictures.
         output: name of the output format.
         interrupted: the person stopped the run.
+        not_reached: how many pictures were left; None for the plan's tasks without a result.
     """
     failures = [_failure(path, line) for path, line in plan.failures]
     pictures = failures + [_picture(result) for result in results]
+    unchanged = sum(result.unchanged for result in results)
+    left = len(plan.tasks) - len(results) if not_reached is None else not_reached
     failed = sum(not picture["ok"] for picture in pictures)
     return {
         "format": FORMAT,
@@ -54,9 +58,10 @@ def batch_report(
             **{name: version(name) for name in _LIBRARIES},
         },
         "summary": {
-            "protected": len(pictures) - failed,
+            "protected": len(pictures) - failed - unchanged,
             "failed": failed,
-            "not_reached": len(plan.tasks) - len(results),
+            "unchanged": unchanged,
+            "not_reached": left,
             "skipped": dict(plan.skipped),
             "interrupted": interrupted,
         },
@@ -80,6 +85,9 @@ def _failure(path: Path, line: str) -> dict[str, Any]:
 
 
 def _picture(result: FileResult) -> dict[str, Any]:
+    if result.unchanged:
+        source, output = str(result.source), str(result.output)
+        return {"source": source, "output": output, "ok": True, "unchanged": True}
     if result.report is None or result.change is None:
         return _failure(result.source, result.error or "") | {"seconds": round(result.seconds, 4)}
     return {

@@ -12,39 +12,57 @@ from rich.text import Text
 
 from fixative.batch import FileResult, Plan
 from fixative.cli.console import say
+from fixative.cli.tally import Tally
 from fixative.pictures.naming import shown
-
-MOST_ROWS = 100
 
 
 def print_summary(
     console: Console, plan: Plan, results: Sequence[FileResult], *, interrupted: bool
 ) -> None:
     """Print what was done, what to know, and what failed."""
-    done = [result for result in results if result.error is None]
-    if done:
-        console.print(_table(done[:MOST_ROWS]))
-    if len(done) > MOST_ROWS:
-        say(console, f"and {len(done) - MOST_ROWS} more")
-    for note, count in Counter(note for result in done for note in result.warnings).items():
-        names = [shown(result.source.name) for result in done if note in result.warnings]
-        which = ", ".join(names[:3]) + (f" and {count - 3} more" if count > 3 else "")
-        say(console, f"note: {which}: {note}")
-    failed = [line for _, line in plan.failures] + [r.error for r in results if r.error]
-    for line in failed:
+    tally = Tally().add_all((line for _, line in plan.failures), results)
+    not_done = len(plan.tasks) - len(results) if interrupted else None
+    print_tally(console, tally, plan.skipped, not_done=not_done)
+
+
+def print_tally(
+    console: Console, tally: Tally, skipped: Counter[str], *, not_done: int | None = None
+) -> None:
+    """Print what was done, what to know, and what failed.
+
+    Args:
+        console: for results.
+        tally: what became of the pictures.
+        skipped: files that are no pictures, by kind.
+        not_done: how many were left when the run was interrupted; None if it was not.
+    """
+    if tally.rows:
+        console.print(_table(tally.rows))
+    _more(console, tally.protected - len(tally.rows))
+    for text, note in tally.notes.items():
+        more = note.count - len(note.names)
+        which = ", ".join(note.names) + (f" and {more} more" if more else "")
+        say(console, f"note: {which}: {text}")
+    for line in tally.failures:
         say(console, f"failed: {line}")
-    say(console, _last_line(plan, results, len(done), len(failed), interrupted=interrupted))
+    _more(console, tally.failed - len(tally.failures))
+    say(console, _last_line(tally, skipped, not_done))
 
 
-def _last_line(
-    plan: Plan, results: Sequence[FileResult], done: int, failed: int, *, interrupted: bool
-) -> str:
-    parts = [f"{done} protected", f"{failed} failed"]
-    if plan.skipped:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(plan.skipped.items()))
-        parts.append(f"{plan.skipped.total()} skipped ({kinds})")
-    if interrupted:
-        parts.append(f"interrupted, {len(plan.tasks) - len(results)} not done")
+def _more(console: Console, count: int) -> None:
+    if count:
+        say(console, f"and {count} more")
+
+
+def _last_line(tally: Tally, skipped: Counter[str], not_done: int | None) -> str:
+    parts = [f"{tally.protected} protected", f"{tally.failed} failed"]
+    if tally.unchanged:
+        parts.append(f"{tally.unchanged} protected before")
+    if skipped:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(skipped.items()))
+        parts.append(f"{skipped.total()} skipped ({kinds})")
+    if not_done is not None:
+        parts.append(f"interrupted, {not_done} not done")
     return ", ".join(parts)
 
 

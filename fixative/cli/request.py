@@ -1,0 +1,26 @@
+"""What the person asked ``fixative protect`` for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fixative.batch import EngineChoice
+from fixative.batch.filters import Filters
+
+
+@dataclass(frozen=True)
+class Request:
+    """Names as on the command line; ``filters``, ``workers`` and ``lines`` are for folders."""
+
+    inputs: tuple[Path, ...]
+    out: Path
+    engine: EngineChoice
+    output: str
+    mask: Path | None
+    report: Path | None
+    overwrite: bool
+    max_megapixels: float
+    filters: Filters
+    workers: int | None
+    lines: Path | None

@@ -53,7 +53,7 @@ def plain(host: RunningWebui, count: int = 1) -> list[Pixels]:
 
 
 def samples(files: list[Path]) -> list[Path]:
-    return [path for path in files if "grid" not in path.parent.name]
+    return [path for path in files if not path.name.startswith("grid")]
 
 
 def test_off_changes_nothing(api: RunningWebui) -> None:
@@ -84,7 +84,7 @@ def test_grids_are_left_alone(api: RunningWebui) -> None:
     originals = plain(api, 2)
     api.set_option("fixative_after", True)
     made = generate(api, 2)
-    [grid] = [path for path in made["files"] if "grid" in path.parent.name]
+    [grid] = [path for path in made["files"] if path.name.startswith("grid")]
     assert np.array_equal(colours(grid), np.concatenate(originals, 1))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_stages_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_so_many_are_begun_and_no_more(tmp_path: Path) -> None:
     asked: list[Job] = []
 
-    def items() -> object:
+    def items() -> Iterator[Job]:
         for job in jobs(tmp_path, 30):
             asked.append(job)
             yield job

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 import fixative
 import fixative.weights
+from fixative.batch.ledger import NAME as LEDGER
 from fixative.cli import app
 from tests.picture_files import photo, save_photo
 from tests.toy_models import Models, save_models
@@ -45,7 +46,7 @@ def test_a_folder_with_good_and_bad_pictures(tmp_path: Path, models: Models) -> 
     assert "2 protected, 1 failed, 1 skipped (.txt 1)" in result.output
     assert result.output.count("cut.png: is damaged or cut short") == 2, "at once and at the end"
     made = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*"))
-    assert made == ["a.png", "sub", "sub/b.png"]
+    assert made == [LEDGER, "a.png", "sub", "sub/b.png"]
     assert all(path.read_bytes() == data for path, data in sources.items()), "an input changed"
 
     after = np.asarray(Image.open(tmp_path / "out/a.png"))

@@ -13,7 +13,7 @@ from fixative.batch.job import Finished, Job
 from fixative.batch.pipeline import Pipeline
 
 #: Jobs that are begun at a time.
-OUTSTANDING = 6
+OUTSTANDING = 4
 
 
 class Here:

@@ -28,7 +28,7 @@ from fixative.pictures.naming import shown
 #: Workers that may die one after the other with nothing done in between.
 MOST_DEATHS = 8
 #: Jobs that a worker has at a time: one in each stage and some that wait.
-OUTSTANDING = 6
+OUTSTANDING = 4
 
 
 @dataclass

@@ -74,11 +74,32 @@ def protect(
             "--max-megapixels", help="Refuse larger ones (up to 178; each megapixel needs 0.11 GB)."
         ),
     ] = 64.0,
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", metavar="GLOB", help="Of folders, only these: '*.jpg', 'a/**'."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="GLOB", help="Of folders, not these (may be repeated)."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Processes for folders; one for each core if not given."),
+    ] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option("--results", help="Write what became of each file of folders (JSON lines)."),
+    ] = None,
 ) -> None:
-    """Protect pictures; results appear in --out whole or not at all."""
+    """Protect pictures; results appear in --out whole or not at all.
+
+    Folders go on where an earlier run ended, and what is protected and unchanged is left alone.
+    """
     with clear_errors():
         from fixative.batch import EngineChoice  # noqa: PLC0415 - PyTorch loads for seconds
-        from fixative.cli.protect_run import Request, run  # noqa: PLC0415
+        from fixative.batch.filters import Filters  # noqa: PLC0415
+        from fixative.cli.protect_run import run  # noqa: PLC0415
+        from fixative.cli.request import Request  # noqa: PLC0415
         from fixative.protector import ProtectSettings  # noqa: PLC0415
 
         settings = ProtectSettings(strength, target.value, strength_map.value)
@@ -91,6 +112,9 @@ def protect(
             report=report,
             overwrite=overwrite,
             max_megapixels=max_megapixels,
+            filters=Filters(tuple(include or ()), tuple(exclude or ())),
+            workers=workers,
+            lines=lines,
         )
         code = run(request)
     raise typer.Exit(code)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from fixative.batch import (
-    EngineChoice,
     FileOptions,
     FileResult,
     Plan,
@@ -23,22 +21,11 @@ from fixative.batch import (
 )
 from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
 from fixative.cli.progress import files_progress
+from fixative.cli.protect_folder import run_folders
+from fixative.cli.request import Request
 from fixative.cli.summary import print_summary
+from fixative.errors import SettingError
 from fixative.pictures import ReadLimits, output_format, read_mask, refuse_existing
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the person asked for; names as on the command line."""
-
-    inputs: tuple[Path, ...]
-    out: Path
-    engine: EngineChoice
-    output: str
-    mask: Path | None
-    report: Path | None
-    overwrite: bool
-    max_megapixels: float
 
 
 @dataclass
@@ -68,6 +55,9 @@ def run(request: Request) -> int:
     """
     console = messages()
     options = _options(request)
+    if any(path.is_dir() for path in request.inputs):
+        return run_folders(request, options)
+    _refuse_folder_options(request)
     plan = plan_files(request.inputs, request.out, output=options.output)
     sources = tuple(task.source for task in plan.tasks)
     if request.report is not None:
@@ -82,6 +72,18 @@ def run(request: Request) -> int:
     print_summary(results(), outcome.plan, outcome.results, interrupted=outcome.interrupted)
     _write_report(request, outcome)
     return outcome.exit_code
+
+
+def _refuse_folder_options(request: Request) -> None:
+    asked = {
+        "--include": bool(request.filters.include),
+        "--exclude": bool(request.filters.exclude),
+        "--workers": request.workers is not None,
+        "--results": request.lines is not None,
+    }
+    names = [name for name, given in asked.items() if given]
+    if names:
+        raise SettingError(f"{names[0]}: is for folders, but only files were named; leave it out")
 
 
 def _options(request: Request) -> FileOptions:

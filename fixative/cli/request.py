@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fixative.batch import EngineChoice
@@ -21,6 +21,6 @@ class Request:
     report: Path | None
     overwrite: bool
     max_megapixels: float
-    filters: Filters
-    workers: int | None
-    lines: Path | None
+    filters: Filters = field(default_factory=Filters)
+    workers: int | None = None
+    lines: Path | None = None

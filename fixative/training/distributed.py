@@ -188,6 +188,7 @@ def joined_team(*, device: str = "cpu", precision: str = "no") -> Generator[Team
         raise SettingError(f"--device: expected a GPU that torch sees, got {device}; give cpu")
     state = PartialState(cpu=kind == "cpu")
     try:
-        yield AcceleratedTeam(state.process_index, state.num_processes, state.device, precision)
+        own = torch.device(str(state.device))  # which GPU of this machine is this process's
+        yield AcceleratedTeam(state.process_index, state.num_processes, own, precision)
     finally:
         state.destroy_process_group()

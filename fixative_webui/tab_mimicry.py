@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from fixative.errors import SettingError
+from fixative.protections.base import MAX_STRENGTH
 from fixative_webui.settings import Options
 from fixative_webui.tab_answer import Answer
 from fixative_webui.tab_files import all_uploaded
@@ -18,8 +19,8 @@ ABOUT = (
     "Trains small LoRAs on your pictures as they are, on protected copies and on copies with "
     "random noise, and compares what they draw. The model is Fixative's testbed, a laboratory "
     "animal that fits on a processor: what it shows is no promise about large models. A quick "
-    "test of four pictures takes about ten minutes on a processor; one that was interrupted goes "
-    "on when you run it again."
+    "test of four pictures takes some six minutes of a processor's core; one that was interrupted "
+    "goes on when you run it again."
 )
 
 
@@ -70,7 +71,7 @@ def _method_fields(options: Options) -> list[Any]:
     )
     strength = gr.Slider(
         minimum=0.5,
-        maximum=32,
+        maximum=MAX_STRENGTH,
         step=0.5,
         value=options.strength,
         label="Strength of all, in 1/255",

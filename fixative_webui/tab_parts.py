@@ -16,8 +16,9 @@ import gradio as gr
 
 from fixative.codecs.gradient import OUT_OF_MEMORY
 from fixative.errors import FixativeError
+from fixative.protections.base import MAX_STRENGTH
 from fixative_webui import host
-from fixative_webui.settings import Options
+from fixative_webui.settings import TARGETS, Options
 from fixative_webui.tab_answer import Answer, failed, stopped
 from fixative_webui.tab_files import preview
 
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 
 #: How an event takes JavaScript.
 _JS = "_js" if gr.__version__.startswith("3.") else "js"
-TARGETS = ("auto", "low", "mid", "high")
 STRENGTH_MAPS = ("learned", "lpips", "off")
 VAES = {"auto": "auto", "loaded": "of the loaded checkpoint", "embedded": "Fixative's own"}
 
@@ -146,7 +146,7 @@ def protection_fields(name: str, options: Options) -> list[Any]:
     """Strength, target, map and VAE, as the settings have them; see ``chosen``."""
     strength = gr.Slider(
         minimum=0,
-        maximum=32,
+        maximum=MAX_STRENGTH,
         step=0.5,
         value=options.strength,
         label="Strength in 1/255: how much a colour may change at most",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fixative.codecs import Codec
 from fixative.evaluation.subjects import cut
-from fixative.mimicry.denoiser import Denoiser
+from fixative.mimicry.denoiser import Denoiser, mean_loss
 from fixative.protections.base import ChangeReport, Protected
 from fixative.protections.iterative import AttackStep
 from fixative.protections.noise import RandomNoise
@@ -20,8 +20,6 @@ from .pulls import Asked, PullCurve, changed
 from .training import SMOOTHED, smoothed
 
 LABEL = f"the denoiser's loss, mean of the last {SMOOTHED} steps"
-#: The loss is a mean over so many times, evenly spread, each with noise of its own.
-TIMES = 16
 
 
 class LossCurve(PullCurve):
@@ -120,14 +118,4 @@ class LossMeter:
     def _loss(self, image: Tensor) -> float:
         """Times and noise are not those that the protection has met, and the same for all."""
         latents = self._codec.encode(cut(image, self._denoiser.resolution))
-        generator = torch.Generator().manual_seed(self._seed + 1)
-        condition = self._denoiser.condition([""])
-        losses: list[float] = []
-        for number in range(TIMES):
-            noise = torch.randn(latents.shape, generator=generator)
-            time = torch.tensor([(number + 0.5) / TIMES])
-            there = latents.to(self._denoiser.device)
-            losses.append(
-                self._denoiser.loss(there, noise.to(there), time, condition).mean().item()
-            )
-        return sum(losses) / TIMES
+        return mean_loss(self._denoiser, latents, seed=self._seed + 1)

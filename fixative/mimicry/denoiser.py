@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 #: What the network attends to, of one adapter's own kind; (B, …) tensors only.
 Condition = dict[str, Tensor]
+#: Of ``mean_loss``: one time tells little, as the loss depends on it most.
+TIMES = 16
 
 
 class Denoiser(ABC):
@@ -87,6 +89,26 @@ class Denoiser(ABC):
         found = self.denoised(self.noised(latents, noise, times), times, condition)
         errors = (found - latents.to(found)).square().mean((1, 2, 3))
         return errors * self.loss_weight(times).to(errors)
+
+
+@torch.no_grad()
+def mean_loss(denoiser: Denoiser, latents: Tensor, *, caption: str = "", seed: int = 0) -> float:
+    """The training loss of latents, a mean over ``TIMES`` times, evenly spread, and as many noises.
+
+    Args:
+        denoiser: whose.
+        latents: (B, C, h, w).
+        caption: of all of them.
+        seed: of the noises: the same for whatever is to be compared.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    condition = denoiser.condition([caption] * len(latents))
+    latents, losses = latents.to(denoiser.device), list[float]()
+    for number in range(TIMES):
+        noise = torch.randn(latents.shape, generator=generator)
+        times = torch.full((len(latents),), (number + 0.5) / TIMES)
+        losses.append(denoiser.loss(latents, noise.to(latents), times, condition).mean().item())
+    return sum(losses) / TIMES
 
 
 def repeated(condition: Condition, count: int) -> Condition:

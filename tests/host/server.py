@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.host.build import CHECKOUT, BuiltHost
+from tests.serving import free_port, stop
 
 BOOT_SECONDS = 180
 #: A newer front end to test with: the folder ``static`` of a comfyui_frontend_package.
@@ -50,7 +50,7 @@ def running_host(host: BuiltHost, base: Path, *, pack: Path = CHECKOUT) -> Gener
     for folder in FOLDERS:
         (base / folder).mkdir(parents=True, exist_ok=True)
     (base / "custom_nodes" / "Fixative").symlink_to(pack, target_is_directory=True)
-    port, log = _free_port(), base / "server.log"
+    port, log = free_port(), base / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
             _command(host, base, port), stdout=file, stderr=file, env=host_environment()
@@ -60,7 +60,7 @@ def running_host(host: BuiltHost, base: Path, *, pack: Path = CHECKOUT) -> Gener
         _wait_until_ready(running, process)
         yield running
     finally:
-        _stop(process)
+        stop(process)
 
 
 def add_vae(base: Path, name: str, encoder: Path, decoder: Path) -> None:
@@ -96,12 +96,6 @@ def host_environment() -> dict[str, str]:
     return {**kept, **quiet}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _wait_until_ready(host: RunningHost, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + BOOT_SECONDS
     while time.monotonic() < deadline:
@@ -113,12 +107,3 @@ def _wait_until_ready(host: RunningHost, process: subprocess.Popen[bytes]) -> No
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
     raise RuntimeError(f"ComfyUI not ready in {BOOT_SECONDS} s:\n{host.log_text()[-4000:]}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

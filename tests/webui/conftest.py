@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.webui.environments import CHECKOUT, EnvironmentUnavailableError
+from tests.webui.hosting import Hosted, hosted
 from tests.webui.server import RunningWebui, running_webui
 from tests.webui.tab_fixtures import protector, tab, tab_of_gradio
 
@@ -41,3 +43,21 @@ def webui(tmp_path_factory: pytest.TempPathFactory) -> Generator[Start]:
             return running[key]
 
         yield start
+
+
+@pytest.fixture(params=("a1111-1.6.0", "forge"))  # for VAEs, what lies between is as the oldest
+def vae_host(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Hosted, None, None]:
+    with hosted(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def a1111(tmp_path: Path) -> Generator[Hosted, None, None]:
+    with hosted("a1111-1.10.1", tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Generator[Hosted, None, None]:
+    with hosted("forge", tmp_path) as found:
+        yield found

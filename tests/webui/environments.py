@@ -14,20 +14,18 @@ import hashlib
 import logging
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
+
+from tests.building import exclusive, python_in, run_step
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER_VARIABLE = "FIXATIVE_TEST_WEBUI"
 #: What each flavour of the thin host runs on.
 GRADIOS = {"a1111-1.6.0": 3, "a1111-1.7.0": 3, "a1111-1.10.1": 3, "forge": 4}
 SUITABLE = {(3, 11)}
-LOCK_SECONDS = 1800
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +62,13 @@ def make_environment(gradio: int, folder: Path | None = None) -> Path:
     kept = folder or Path(os.environ.get(FOLDER_VARIABLE) or CHECKOUT)
     place = kept / f".fixative-webui{gradio}"
     place.mkdir(parents=True, exist_ok=True)
-    with _exclusive(place / "lock.sqlite"):
+    with exclusive(place / "lock.sqlite"):
         stamp = place / "complete.txt"
         if not stamp.is_file() or stamp.read_text("utf-8") != _recipe(gradio):
             stamp.unlink(missing_ok=True)
             _make(gradio, place / "venv")
             stamp.write_text(_recipe(gradio), "utf-8")
-    return _python_in(place / "venv")
+    return python_in(place / "venv")
 
 
 def _pins(gradio: int) -> Path:
@@ -86,16 +84,16 @@ def _recipe(gradio: int) -> str:
 def _make(gradio: int, venv: Path) -> None:
     logger.warning("making an environment with gradio %d in %s (once, a minute)", gradio, venv)
     shutil.rmtree(venv, ignore_errors=True)
-    _run(sys.executable, "-m", "venv", venv)
-    python = _python_in(venv)
+    run_step(sys.executable, "-m", "venv", venv)
+    python = python_in(venv)
     pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "-q")
-    _run(*pip, "--no-deps", "-r", _pins(gradio))
+    run_step(*pip, "--no-deps", "-r", _pins(gradio))
     # The name comes after all others: pip's own .pth files are read in alphabetical order.
     (_site_packages(python) / "zz_tests_environment.pth").write_text(
         f"{site_packages_of_the_tests()}\n", "utf-8"
     )
     version = "import gradio, torch, sys; sys.exit(not gradio.__version__.startswith(sys.argv[1]))"
-    _run(python, "-c", version, f"{gradio}.")
+    run_step(python, "-c", version, f"{gradio}.")
 
 
 def site_packages_of_the_tests() -> str:
@@ -107,28 +105,6 @@ def _site_packages(python: Path) -> Path:
     code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     return Path(done.stdout.strip())
-
-
-def _python_in(venv: Path) -> Path:
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _run(*command: Path | str) -> None:
-    """Run a step; on failure raise with the end of what it said."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stderr[-3000:]}")
-
-
-@contextmanager
-def _exclusive(lock: Path) -> Generator[None]:
-    """Hold a lock between processes, given back by the system when a process dies."""
-    connection = sqlite3.connect(lock, timeout=LOCK_SECONDS, isolation_level=None)
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-    finally:
-        connection.close()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.serving import free_port, stop
 from tests.webui.environments import CHECKOUT, environment_of
 
 LAUNCHER = Path(__file__).resolve().parent / "thinhost" / "launch.py"
@@ -127,7 +127,7 @@ def running_webui(
     (base / "extensions" / name).symlink_to(extension, target_is_directory=True)
     if settings:
         (base / "config.json").write_text(json.dumps(settings), "utf-8")
-    port, log = _free_port(), base / "server.log"
+    port, log = free_port(), base / "server.log"
     command = [str(python), str(LAUNCHER), "--port", str(port), *flags]
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -138,7 +138,7 @@ def running_webui(
         _wait_until_ready(running, process)
         yield running
     finally:
-        _stop(process)
+        stop(process)
 
 
 def _environment(flavour: str, base: Path, model: str) -> dict[str, str]:
@@ -157,12 +157,6 @@ def _environment(flavour: str, base: Path, model: str) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _wait_until_ready(webui: RunningWebui, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + BOOT_SECONDS
     while time.monotonic() < deadline:
@@ -173,12 +167,3 @@ def _wait_until_ready(webui: RunningWebui, process: subprocess.Popen[bytes]) -> 
             raise RuntimeError(f"the thin host ended while starting:\n{said[-4000:]}")
         time.sleep(0.2)
     raise RuntimeError(f"the thin host not ready in {BOOT_SECONDS} s:\n{webui.log_text()[-4000:]}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

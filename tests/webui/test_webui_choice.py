@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -18,56 +17,36 @@ from fixative.errors import CodecError, SettingError
 from tests.webui.hosting import FLAVOURS, Hosted, hosted
 from tests.webui.loaded_vaes import load, model_of, picture, random_kl
 
-OLDEST, A1111, FORGE = "a1111-1.6.0", "a1111-1.10.1", "forge"
 
-
-@pytest.fixture(params=(OLDEST, FORGE))  # for VAEs, what lies between is as the oldest
-def webui(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Hosted, None, None]:
-    with hosted(request.param, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def a1111(tmp_path: Path) -> Generator[Hosted, None, None]:
-    with hosted(A1111, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def forge(tmp_path: Path) -> Generator[Hosted, None, None]:
-    with hosted(FORGE, tmp_path) as found:
-        yield found
-
-
-def test_nothing_loaded(webui: Hosted) -> None:
-    models = webui.module("modules.sd_models")
-    nothing = models.FakeInitialModel() if webui.flavour == FORGE else None
-    for model in (nothing, model_of(webui.flavour, None)):
-        webui.load(model)
-        with webui.host.codec() as seen, torch.no_grad():
+def test_nothing_loaded(vae_host: Hosted) -> None:
+    models = vae_host.module("modules.sd_models")
+    nothing = models.FakeInitialModel() if vae_host.flavour == "forge" else None
+    for model in (nothing, model_of(vae_host.flavour, None)):
+        vae_host.load(model)
+        with vae_host.host.codec() as seen, torch.no_grad():
             assert torch.equal(seen.codec.encode(picture()), load_codec().encode(picture()))
             assert seen.says == "Fixative's own VAE, because no checkpoint is loaded"
-        with pytest.raises(CodecError, match="generate a picture"), webui.host.codec("loaded"):
+        with pytest.raises(CodecError, match="generate a picture"), vae_host.host.codec("loaded"):
             pass
 
 
-def test_the_choice(webui: Hosted) -> None:
-    load(webui, random_kl())
-    with webui.host.codec("auto") as seen:
+def test_the_choice(vae_host: Hosted) -> None:
+    load(vae_host, random_kl())
+    with vae_host.host.codec("auto") as seen:
         assert "loaded checkpoint" in seen.says
-    with webui.host.codec("embedded") as seen:
+    with vae_host.host.codec("embedded") as seen:
         assert seen.codec.family == "sd1"
         assert seen.says == "Fixative's own VAE, as chosen"
-    with pytest.raises(SettingError, match="auto, loaded, embedded"), webui.host.codec("other"):
+    with pytest.raises(SettingError, match="auto, loaded, embedded"), vae_host.host.codec("other"):
         pass
 
 
-def test_auto_passes_over_a_family_that_has_no_mixture(webui: Hosted) -> None:
-    load(webui, random_kl())
-    with webui.host.codec("auto", families=["sd1"]) as seen:
+def test_auto_passes_over_a_family_that_has_no_mixture(vae_host: Hosted) -> None:
+    load(vae_host, random_kl())
+    with vae_host.host.codec("auto", families=["sd1"]) as seen:
         assert seen.codec.family == "sd1"
         assert "unknown, which has no mixture" in seen.says
-    with webui.host.codec("loaded", families=["sd1"]) as seen:
+    with vae_host.host.codec("loaded", families=["sd1"]) as seen:
         assert seen.codec.family == "unknown"
 
 
@@ -81,25 +60,25 @@ def test_a_learnt_space_is_found_again(a1111: Hosted) -> None:
         assert name in seen.says
 
 
-def test_a_vae_that_gives_no_numbers(webui: Hosted) -> None:
+def test_a_vae_that_gives_no_numbers(vae_host: Hosted) -> None:
     vae = random_kl()
     next(vae.parameters()).data.fill_(float("nan"))
-    load(webui, vae)
-    with webui.host.codec() as seen:
+    load(vae_host, vae)
+    with vae_host.host.codec() as seen:
         assert "NaN" in seen.says
         assert seen.codec.family == "sd1"
-    with pytest.raises(CodecError, match="NaN"), webui.host.codec("loaded"):
+    with pytest.raises(CodecError, match="NaN"), vae_host.host.codec("loaded"):
         pass
 
 
-def test_something_else_in_the_place_of_a_vae(webui: Hosted) -> None:
+def test_something_else_in_the_place_of_a_vae(vae_host: Hosted) -> None:
     other = nn.Module()
     other.encoder = nn.Linear(3, 3)
     for strange in (nn.Identity(), other):
-        load(webui, strange)
-        with webui.host.codec() as seen:
+        load(vae_host, strange)
+        with vae_host.host.codec() as seen:
             assert seen.codec.family == "sd1"
-        with pytest.raises(CodecError, match="vae: "), webui.host.codec("loaded"):
+        with pytest.raises(CodecError, match="vae: "), vae_host.host.codec("loaded"):
             pass
 
 
@@ -116,7 +95,7 @@ def test_waits_for_a_checkpoint_that_is_being_loaded(a1111: Hosted) -> None:
 
     def finish() -> None:
         time.sleep(0.2)
-        data.sd_model = model_of(A1111, random_kl())
+        data.sd_model = model_of("a1111-1.10.1", random_kl())
         data.lock.release()
 
     threading.Thread(target=finish).start()
@@ -125,15 +104,15 @@ def test_waits_for_a_checkpoint_that_is_being_loaded(a1111: Hosted) -> None:
     assert not data.lock.locked()
 
 
-def test_out_of_memory_is_said_in_words(webui: Hosted) -> None:
-    load(webui, random_kl())
-    with pytest.raises(CodecError, match="memory is full"), webui.host.codec("loaded"):
+def test_out_of_memory_is_said_in_words(vae_host: Hosted) -> None:
+    load(vae_host, random_kl())
+    with pytest.raises(CodecError, match="memory is full"), vae_host.host.codec("loaded"):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_which_host(flavour: str, tmp_path: Path) -> None:
-    with hosted(flavour, tmp_path) as webui:
-        found = webui.host.describe()
-    assert found.kind == ("forge" if flavour == FORGE else "a1111")
+    with hosted(flavour, tmp_path) as vae_host:
+        found = vae_host.host.describe()
+    assert found.kind == ("forge" if flavour == "forge" else "a1111")
     assert any(digit in found.version for digit in "0123456789")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import weakref
-from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from torch import Tensor, nn
 from fixative.codecs import KLCodec, load_codec
 from fixative.codecs.families import SCALINGS
 from fixative.errors import CodecError
-from tests.webui.hosting import Hosted, hosted
+from tests.webui.hosting import Hosted
 from tests.webui.loaded_vaes import (
     ShippedAsKL,
     load,
@@ -26,26 +24,6 @@ from tests.webui.loaded_vaes import (
     tiled_by_an_extension,
     under_medvram,
 )
-
-OLDEST, A1111, FORGE = "a1111-1.6.0", "a1111-1.10.1", "forge"
-
-
-@pytest.fixture(params=(OLDEST, FORGE))  # for VAEs, what lies between is as the oldest
-def webui(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Hosted, None, None]:
-    with hosted(request.param, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def a1111(tmp_path: Path) -> Generator[Hosted, None, None]:
-    with hosted(A1111, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def forge(tmp_path: Path) -> Generator[Hosted, None, None]:
-    with hosted(FORGE, tmp_path) as found:
-        yield found
 
 
 @torch.no_grad()
@@ -86,14 +64,14 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_encodes_as_the_plain_codec_and_leaves_the_hosts_alone(webui: Hosted, kind: str) -> None:
+def test_encodes_as_the_plain_codec_and_leaves_the_hosts_alone(vae_host: Hosted, kind: str) -> None:
     vae = KINDS[kind]()
     family = "sd1" if kind.startswith("sd1") else "unknown"
     expected = plain_latents(vae, picture(), family=family)
-    loaded = load(webui, vae)
+    loaded = load(vae_host, vae)
     before = fingerprint(loaded)
 
-    with webui.host.codec("loaded") as seen, torch.no_grad():
+    with vae_host.host.codec("loaded") as seen, torch.no_grad():
         found = seen.codec.encode(picture())
         again = seen.codec.encode(picture())
 
@@ -107,18 +85,18 @@ def test_encodes_as_the_plain_codec_and_leaves_the_hosts_alone(webui: Hosted, ki
     assert fingerprint(loaded) == before
 
 
-def test_latents_are_those_of_the_shipped_codec(webui: Hosted) -> None:
+def test_latents_are_those_of_the_shipped_codec(vae_host: Hosted) -> None:
     """The scaling of the family is in them: mixtures and entropies rely on it."""
-    load(webui, ShippedAsKL())
-    with webui.host.codec("loaded") as seen, torch.no_grad():
+    load(vae_host, ShippedAsKL())
+    with vae_host.host.codec("loaded") as seen, torch.no_grad():
         found = seen.codec.encode(picture())
     assert torch.allclose(found, load_codec().encode(picture()), atol=1e-4)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_gradients_whatever_mode_the_caller_is_in(webui: Hosted, mode: Any) -> None:
-    load(webui, random_kl())
-    with mode(), webui.host.codec("loaded") as seen:
+def test_gradients_whatever_mode_the_caller_is_in(vae_host: Hosted, mode: Any) -> None:
+    load(vae_host, random_kl())
+    with mode(), vae_host.host.codec("loaded") as seen:
         image = picture().requires_grad_()
         (slope,) = torch.autograd.grad(seen.codec.encode(image).square().sum(), image)
     assert float(slope.abs().max()) > 0
@@ -126,21 +104,21 @@ def test_gradients_whatever_mode_the_caller_is_in(webui: Hosted, mode: Any) -> N
     assert torch.is_grad_enabled()
 
 
-def test_decodes_where_it_was_asked_to(webui: Hosted) -> None:
-    load(webui, ShippedAsKL())
-    with webui.host.codec("loaded", decoder=True) as seen, torch.no_grad():
+def test_decodes_where_it_was_asked_to(vae_host: Hosted) -> None:
+    load(vae_host, ShippedAsKL())
+    with vae_host.host.codec("loaded", decoder=True) as seen, torch.no_grad():
         again = seen.codec.reconstruct(picture())
     expected = load_codec().reconstruct(picture())
     assert torch.allclose(again, expected, atol=1e-3)
-    with webui.host.codec("loaded") as seen, pytest.raises(CodecError, match="decoder"):
+    with vae_host.host.codec("loaded") as seen, pytest.raises(CodecError, match="decoder"):
         seen.codec.reconstruct(picture())
 
 
-def test_the_copy_is_gone_after_the_block_whoever_holds_the_codec(webui: Hosted) -> None:
-    load(webui, random_kl())
-    devices = webui.module("modules.devices")
+def test_the_copy_is_gone_after_the_block_whoever_holds_the_codec(vae_host: Hosted) -> None:
+    load(vae_host, random_kl())
+    devices = vae_host.module("modules.devices")
     before = devices.collections
-    with webui.host.codec("loaded", decoder=True) as seen:
+    with vae_host.host.codec("loaded", decoder=True) as seen:
         weights = [weakref.ref(part) for part in seen.codec._module.modules()][1:]
         assert all(part() is not None for part in weights)
     gc.collect()
@@ -148,12 +126,12 @@ def test_the_copy_is_gone_after_the_block_whoever_holds_the_codec(webui: Hosted)
     assert devices.collections > before
 
 
-def test_the_copy_is_gone_after_a_block_that_failed(webui: Hosted) -> None:
-    load(webui, random_kl())
+def test_the_copy_is_gone_after_a_block_that_failed(vae_host: Hosted) -> None:
+    load(vae_host, random_kl())
     weights: list[Any] = []
 
     def fail() -> None:
-        with webui.host.codec("loaded") as seen:
+        with vae_host.host.codec("loaded") as seen:
             weights.extend(weakref.ref(part) for part in list(seen.codec._module.children()))
             raise RuntimeError("the block failed")
 
@@ -168,24 +146,24 @@ HUNG_ON = {"medvram": under_medvram, "tiling": tiled_by_an_extension, "both": No
 
 
 @pytest.mark.parametrize("what", HUNG_ON)
-def test_what_hosts_and_extensions_hang_on_a_vae_stays_behind(webui: Hosted, what: str) -> None:
+def test_what_hosts_and_extensions_hang_on_a_vae_stays_behind(vae_host: Hosted, what: str) -> None:
     vae = ShippedAsKL()
     expected = plain_latents(vae, picture(), family="sd1")
-    loaded = load(webui, vae)
+    loaded = load(vae_host, vae)
     for hang in [HUNG_ON[what]] if HUNG_ON[what] else [under_medvram, tiled_by_an_extension]:
         assert hang is not None
         hang(loaded)
     before = fingerprint(loaded)
-    with webui.host.codec("loaded") as seen, torch.no_grad():
+    with vae_host.host.codec("loaded") as seen, torch.no_grad():
         assert torch.allclose(seen.codec.encode(picture()), expected, atol=1e-4)
     assert fingerprint(loaded) == before
 
 
-def test_seamless_padding_of_the_host_does_not_change_the_latents(webui: Hosted) -> None:
+def test_seamless_padding_of_the_host_does_not_change_the_latents(vae_host: Hosted) -> None:
     vae = random_kl()
     expected = plain_latents(vae, picture())
-    loaded = seamless(load(webui, vae))
-    with webui.host.codec("loaded") as seen, torch.no_grad():
+    loaded = seamless(load(vae_host, vae))
+    with vae_host.host.codec("loaded") as seen, torch.no_grad():
         assert torch.allclose(seen.codec.encode(picture()), expected, atol=1e-4)
     assert all(part.padding_mode == "circular" for part in loaded.modules() if _conv(part))
 

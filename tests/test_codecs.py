@@ -180,3 +180,13 @@ def test_full_autoencoders_load_through_diffusers(tmp_path: Path) -> None:
     for whole in (tmp_path / "model", tmp_path / "whole.safetensors"):
         with torch.no_grad():
             torch.testing.assert_close(load_codec(whole).encode(picture), expected)
+
+
+def test_narrow_files_load(tmp_path: Path) -> None:
+    saved = tiny_encoder(16, width=8).state_dict()
+    save_file(saved, tmp_path / "narrow_encoder.safetensors")
+    network = load_tiny_network(tmp_path / "narrow_encoder.safetensors")
+    assert {key: value.shape for key, value in network.state_dict().items()} == {
+        key: value.shape for key, value in saved.items()
+    }
+    assert network(torch.zeros(1, 3, 16, 16)).shape == (1, 16, 2, 2)

@@ -60,10 +60,10 @@ def toy_protector(strength: float = 8.0, target: str = "auto") -> Protector:
 
 
 def save_random_encoder(path: Path, seed: int = 5) -> Path:
-    """A codec file in TAESD's format with random weights; its family is unknown."""
+    """A narrow codec file in TAESD's format with random weights; its family is unknown."""
     noise = torch.Generator().manual_seed(seed)
-    state = tiny_encoder(4).state_dict()
-    drawn = {key: torch.randn(value.shape, generator=noise) * 0.05 for key, value in state.items()}
+    state = tiny_encoder(4, 8).state_dict()
+    drawn = {key: torch.randn(value.shape, generator=noise) * 0.14 for key, value in state.items()}
     save_file(drawn, path)
     return path
 

@@ -9,6 +9,7 @@ from typing import Any
 from fixative.codecs import EMBEDDED, load_codec
 from fixative.codecs.learnt import in_learnt_space
 from fixative.codecs.load import ENCODER_FILE
+from fixative.devices import require_device
 from fixative.mixture import find_mixture, load_mixture
 from fixative.protector import Protector, ProtectSettings
 from fixative.weights import file_sha256, verified_weights
@@ -22,11 +23,13 @@ class EngineChoice:
         codec: ``embedded``, or the path of an autoencoder.
         mixture: a mixture file; None for the shipped one of the codec's family.
         settings: strength, target and strength map.
+        device: where it computes, as PyTorch names it.
     """
 
     codec: str = EMBEDDED
     mixture: Path | None = None
     settings: ProtectSettings = field(default_factory=ProtectSettings)
+    device: str = "cpu"
 
 
 def build_protector(choice: EngineChoice) -> Protector:
@@ -35,7 +38,8 @@ def build_protector(choice: EngineChoice) -> Protector:
     Raises:
         FixativeError: something is unknown, damaged, out of range or does not fit together.
     """
-    codec = load_codec(choice.codec)
+    require_device(choice.device)
+    codec = load_codec(choice.codec, device=choice.device)
     mixture = load_mixture(choice.mixture, family=codec.family)
     return Protector(in_learnt_space(codec, mixture.learnt()), mixture, choice.settings)
 
@@ -45,6 +49,7 @@ def describe_engine(choice: EngineChoice, protector: Protector) -> dict[str, Any
     codec, mixture = protector.codec, protector.mixture
     encoder = verified_weights(ENCODER_FILE) if choice.codec == EMBEDDED else Path(choice.codec)
     return {
+        "device": choice.device,
         "codec": {
             "name": codec.name,
             "family": codec.family,

@@ -1,4 +1,4 @@
-"""The same pipeline in this process: for a few pictures, and for one that owns the GPU."""
+"""The same pipeline in this process: for a few pictures."""
 
 from __future__ import annotations
 

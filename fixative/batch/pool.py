@@ -20,6 +20,7 @@ from torch import multiprocessing
 
 from fixative.batch.engine import EngineChoice, build_protector
 from fixative.batch.job import Finished, Job
+from fixative.batch.memory import KEEP_FREED, inherited
 from fixative.batch.pipeline import Pipeline
 from fixative.batch.run import FileOptions, FileResult
 from fixative.errors import FixativeError
@@ -101,7 +102,7 @@ class Pool:
 
     def _start(self) -> None:
         ours, theirs = self._context.Pipe()
-        with _deaf():  # what starts now inherits it; only this process is to hear
+        with _deaf(), inherited(KEEP_FREED):  # only this process is to hear
             process = self._context.Process(
                 target=_work, args=(theirs, self._choice, self._options), daemon=True
             )

@@ -9,6 +9,7 @@ import torch
 
 from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
 from fixative.cli.progress import tasks_progress
+from fixative.devices import require_device
 from fixative.evaluation import (
     Protocol,
     Results,
@@ -20,7 +21,6 @@ from fixative.evaluation import (
 from fixative.evaluation.markdown import markdown_tables, worst_table
 from fixative.evaluation.report import write_report
 from fixative.evaluation.rows import FAILED
-from fixative.mimicry.load import require_device
 from fixative.pictures.naming import shown
 
 

@@ -74,6 +74,9 @@ def protect(
             "--max-megapixels", help="Refuse larger ones (up to 178; each megapixel needs 0.11 GB)."
         ),
     ] = 64.0,
+    device: Annotated[
+        str, typer.Option("--device", help="Where to compute: cpu, cuda, mps…")
+    ] = "cpu",
     include: Annotated[
         list[str] | None,
         typer.Option("--include", metavar="GLOB", help="Of folders, only these: '*.jpg', 'a/**'."),
@@ -84,7 +87,9 @@ def protect(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", help="Processes for folders; one for each core if not given."),
+        typer.Option(
+            "--workers", help="Processes for folders; if not given, one a core, or one on a GPU."
+        ),
     ] = None,
     lines: Annotated[
         Path | None,
@@ -106,7 +111,7 @@ def protect(
         request = Request(
             inputs=tuple(inputs),
             out=out,
-            engine=EngineChoice(codec, mixture, settings),
+            engine=EngineChoice(codec, mixture, settings, device),
             output=output_format.value,
             mask=mask,
             report=report,

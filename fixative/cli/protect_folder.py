@@ -134,11 +134,11 @@ def _crew(request: Request, options: FileOptions, run: _Run, *, few: bool) -> Ge
     """Workers, or this process for a few pictures; what the engine is goes into ``run``."""
     protector = build_protector(request.engine)
     run.engine.update(describe_engine(request.engine, protector))
-    workers = request.workers or (1 if few else _cores())
-    if workers == 1:
+    if few and request.workers is None:
         yield Here(Pipeline(protector, options))
         return
     del protector
+    workers = request.workers or (_cores() if request.engine.device == "cpu" else 1)
     with pool(request.engine, options, workers=workers) as crew:
         yield crew
 

@@ -18,6 +18,7 @@ from fixative.codecs.recompute import composite_blocks
 from fixative.errors import CodecError
 from fixative.weights import load_tensors
 
+#: Channels of every layer in the published files; others load too, for smaller students.
 WIDTH = 64
 DOWNSCALE = 8
 #: Encoder layers that end stages 1 to 3 (after each halving) and the first block at full depth:
@@ -30,14 +31,14 @@ Network = TypeVar("Network", bound=nn.Module)
 class Block(nn.Module):
     """Three 3×3 convolutions with a skip connection, ReLU after the sum."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
         self.conv = nn.Sequential(
-            _conv(WIDTH, WIDTH),
+            _conv(width, width),
             nn.ReLU(),
-            _conv(WIDTH, WIDTH),
+            _conv(width, width),
             nn.ReLU(),
-            _conv(WIDTH, WIDTH),
+            _conv(width, width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,21 +52,22 @@ class SoftClamp(nn.Module):
         return torch.tanh(x / 3) * 3
 
 
-def tiny_encoder(latent_channels: int = 4) -> nn.Sequential:
+def tiny_encoder(latent_channels: int = 4, width: int = WIDTH) -> nn.Sequential:
     """Build the encoder: (B, 3, H, W) in [0, 1] → (B, latent_channels, H/8, W/8)."""
-    layers: list[nn.Module] = [_conv(3, WIDTH), Block()]
+    layers: list[nn.Module] = [_conv(3, width), Block(width)]
     for _ in range(3):
-        layers += [_conv(WIDTH, WIDTH, stride=2, bias=False), Block(), Block(), Block()]
-    return nn.Sequential(*layers, _conv(WIDTH, latent_channels))
+        layers.append(_conv(width, width, stride=2, bias=False))
+        layers += [Block(width), Block(width), Block(width)]
+    return nn.Sequential(*layers, _conv(width, latent_channels))
 
 
-def tiny_decoder(latent_channels: int = 4) -> nn.Sequential:
+def tiny_decoder(latent_channels: int = 4, width: int = WIDTH) -> nn.Sequential:
     """Build the decoder: (B, latent_channels, h, w) → (B, 3, 8h, 8w), about [0, 1]."""
-    layers: list[nn.Module] = [SoftClamp(), _conv(latent_channels, WIDTH), nn.ReLU()]
+    layers: list[nn.Module] = [SoftClamp(), _conv(latent_channels, width), nn.ReLU()]
     for _ in range(3):
-        layers += [Block(), Block(), Block(), nn.Upsample(scale_factor=2)]
-        layers += [_conv(WIDTH, WIDTH, bias=False)]
-    return nn.Sequential(*layers, Block(), _conv(WIDTH, 3))
+        layers += [Block(width), Block(width), Block(width), nn.Upsample(scale_factor=2)]
+        layers += [_conv(width, width, bias=False)]
+    return nn.Sequential(*layers, Block(width), _conv(width, 3))
 
 
 class TinyCodec(Codec):
@@ -120,10 +122,10 @@ def load_tiny_network(path: Path, *, decoder: bool = False) -> nn.Sequential:
     tensors = load_tensors(path)
     key = "1.weight" if decoder else "14.weight"
     kind = "decoder" if decoder else "encoder"
-    if key not in tensors:
-        raise CodecError(f"codec {path.name}: not a TAESD-format {kind} (no key {key!r})")
-    channels = tensors[key].shape[1 if decoder else 0]
-    network = tiny_decoder(channels) if decoder else tiny_encoder(channels)
+    if key not in tensors or tensors[key].dim() != 4:
+        raise CodecError(f"codec {path.name}: not a TAESD-format {kind} (no kernel {key!r})")
+    shape = tensors[key].shape
+    network = tiny_decoder(shape[1], shape[0]) if decoder else tiny_encoder(shape[0], shape[1])
     try:
         network.load_state_dict({k: v.float() for k, v in tensors.items()})
     except RuntimeError as error:

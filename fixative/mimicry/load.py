@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from fixative.devices import require_device
 from fixative.errors import SettingError
 from fixative.mimicry.denoiser import Denoiser
 from fixative.mimicry.testbed import FORMAT, TestbedDenoiser, load_testbed
@@ -62,16 +63,3 @@ def is_testbed(source: str | Path) -> bool:
     if not path.is_file() or path.suffix != ".safetensors":
         return False
     return f'"{FORMAT}"' in read_metadata(path).get("fixative", "")
-
-
-def require_device(name: str) -> None:
-    """Refuse a device that torch cannot compute on here.
-
-    Raises:
-        SettingError: it cannot.
-    """
-    try:
-        torch.zeros((), device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        told = str(error).partition("\n")[0]
-        raise SettingError(f"device: {name!r} cannot be used here ({told}); try cpu") from error

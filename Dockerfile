@@ -19,6 +19,8 @@ WORKDIR /
 RUN useradd --system --no-create-home --uid 10001 fixative
 USER fixative
 ENV PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp
+# Freed memory is kept for the next picture: a fifth of the processor's time.
+ENV MALLOC_MMAP_MAX_=0 MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1073741824
 EXPOSE 8300
 # A service that is stopping or refuses for want of room is still alive.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD \

@@ -3,9 +3,9 @@
 python benchmarks/throughput.py --images PICTURES
 
 The bound is what the processes could do if each only decoded a picture, encoded it once with the
-codec and wrote the protected one. The parts are timed in as many processes at once as there are workers,
-with the workers' memory settings; the command's rate is read off its results' file times, without
-the seconds in which it starts.
+codec and wrote the protected one. The parts are timed in as many processes at once as there are
+workers, with the workers' memory settings; the command's rate is read off its results' file times,
+without the seconds in which it starts.
 """
 
 from __future__ import annotations
@@ -67,9 +67,8 @@ def time_parts(folder: Path) -> dict[str, float]:
         for path in sorted(folder.iterdir())[: TIMED + 1]:
             decoding, picture = timed(lambda path=path: read_picture(path))
             images = picture.images()
-            pixels = images_to_pixels(
-                protector.protect(images).image
-            )  # as large a file as the real
+            # Of the protected picture: its file is larger than the original's.
+            pixels = images_to_pixels(protector.protect(images).image)
             encoding, _ = timed(lambda images=images: codec.encode(working_copies(images)))
             writing, _ = timed(
                 lambda picture=picture, path=path, pixels=pixels: write_picture(

@@ -131,7 +131,8 @@ def run_command(command: str, python: Path) -> int:
     """Run the demo or the tests with the environment's Python."""
     folder, *arguments = {
         "demo": (Path.cwd(), "-m", "fixative.demo", "--out", str(CHECKOUT / "demo")),
-        "test": (CHECKOUT, "-m", "pytest"),
+        # Processes share the tests; more than four would only wait for the servers' tests.
+        "test": (CHECKOUT, "-m", "pytest", "-n", "auto", "--maxprocesses=4", "--dist=loadgroup"),
     }[command]
     return subprocess.run([str(python), *map(str, arguments)], cwd=folder, check=False).returncode
 

@@ -113,6 +113,14 @@ def picture_file(width: int = 48, height: int = 32, *, seed: int = 1, kind: str 
     return file.getvalue()
 
 
+def noisy_file(side: int) -> bytes:
+    """A PNG that cannot be packed: as large as its pixels."""
+    noise = np.random.default_rng(3).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG", compress_level=0)
+    return file.getvalue()
+
+
 def png_bomb(side: int) -> bytes:
     """A small PNG that unpacks to a grey square; made a row at a time."""
     packer = zlib.compressobj(1)

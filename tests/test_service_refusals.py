@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.service_parts import (
     OFF,
     GatedEngine,
     Running,
+    noisy_file,
     picture_file,
     png_bomb,
     serving,
@@ -174,6 +176,25 @@ def test_a_client_that_leaves_takes_no_place(service: Running) -> None:
         connection.sendall(_head(b"Content-Length: 500\r\n") + b"x")
         wait_until(lambda: service.number("fixative_uploads") == 1)
     wait_until(lambda: service.number("fixative_uploads") == 0)
+
+
+def test_who_does_not_take_the_answer_is_cut_off() -> None:
+    data = noisy_file(2000)
+    with serving(ServiceSettings(upload_seconds=0.5)) as service:
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", service.port))
+            connection.sendall(_head(b"Content-Length: %d\r\n" % len(data)) + data)
+            connection.settimeout(20)
+            first = connection.recv(1000, socket.MSG_PEEK)
+            assert first.startswith(b"HTTP/1.1 200"), first
+            time.sleep(1.5)
+            taken = 0
+            with suppress(ConnectionResetError):
+                while piece := connection.recv(1 << 16):
+                    taken += len(piece)
+            assert taken < len(data) // 2, "it went on sending after so long a silence"
+        assert service.ask(OFF, picture_file()).status == 200
 
 
 def _head(extra: bytes) -> bytes:

@@ -6,9 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, FilePayload, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.webui.server import RunningWebui
+from tests.webui.uploading import upload
 
 JOB_MS, READY_MS = 120_000, 60_000
 #: Where screenshots go; none are taken where it is not set.
@@ -64,12 +65,7 @@ class ExtrasPage:
         """Run over uploaded files; what the host says of the last picture."""
         self._open("#mode_extras", "Batch Process")
         place = self.page.locator("#extras_image_batch")
-        clear = place.get_by_role("button", name="Clear")
-        if clear.count():  # of the files that were given before
-            clear.first.click()
-        place.locator("input[type=file]").set_input_files([_in_memory(path) for path in paths])
-        for path in paths:
-            expect(place).to_contain_text(path.stem[:8])
+        upload(place, self.webui, paths)
         return self._generate()
 
     def shot(self, name: str) -> None:
@@ -100,8 +96,3 @@ class ExtrasPage:
         url = route.request.url
         local = url.startswith((self.webui.url, "data:", "blob:"))
         route.continue_() if local else route.abort()
-
-
-def _in_memory(path: Path) -> FilePayload:
-    """A file that is given with its content: by its path it may arrive empty."""
-    return {"name": path.name, "mimeType": "image/png", "buffer": path.read_bytes()}

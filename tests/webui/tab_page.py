@@ -10,6 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect
 
 from tests.webui.server import RunningWebui
+from tests.webui.uploading import upload
 
 #: A job of seconds, on a machine that is busy with other things.
 JOB_MS = 300_000
@@ -53,13 +54,7 @@ class TabPage:
     def give(self, field: str, *files: Path) -> None:
         """Drop files on a field, and wait until the page knows of them."""
         place = self.page.locator(f"#fixative_{field}").first
-        clear = place.get_by_role("button", name="Clear")
-        if clear.count():
-            clear.first.click()
-        place.locator("input[type=file]").set_input_files([str(file) for file in files])
-        for file in files:
-            expect(place).to_contain_text(file.stem[:8])
-        self.page.wait_for_timeout(300)
+        upload(place, self.webui, files)
 
     def write(self, field: str, text: str) -> None:
         """Write into a field."""

@@ -1,23 +1,25 @@
-"""Load on a running service: answers by status, pictures a second, and how long they took.
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUntypedFunctionDecorator=false
+"""Load on a running service with Locust: answers by status, how many a second, how long they took.
 
-fixative serve --port 8300 &
-python -m benchmarks.service --port 8300 --clients 4 --seconds 20 --side 512
+pip install locust
+fixative serve --port 8300 --places 4
+locust -f benchmarks/service.py --headless --host http://127.0.0.1:8300 -u 24 -r 24 -t 60s
 
-A refused client waits a tenth of a second and tries again.
+Every user sends the same 512 px drawing (``SIDE=2048`` in the environment: a larger one) again a
+tenth of a second after each answer. 200 and 503 are answers; all else is counted as a failure.
 """
 
 from __future__ import annotations
 
-import argparse
-import http.client
 import io
 import os
-import threading
-import time
-from collections import Counter
 
 import numpy as np
+from locust import HttpUser, constant, task
 from PIL import Image
+
+SIDE = int(os.environ.get("SIDE", "512"))
+TOKEN = os.environ.get("FIXATIVE_TOKEN")
 
 
 def picture_file(side: int) -> bytes:
@@ -31,61 +33,20 @@ def picture_file(side: int) -> bytes:
     return file.getvalue()
 
 
-class Client(threading.Thread):
-    """Sends one request after another until the end."""
+class Uploader(HttpUser):
+    """Sends one picture after the other."""
 
-    def __init__(self, port: int, body: bytes, end: float) -> None:
-        super().__init__()
-        self._port, self._body, self._end = port, body, end
-        self.answers: list[tuple[str, float]] = []
+    wait_time = constant(0.1)
+    body = picture_file(SIDE)
 
-    def run(self) -> None:
-        while time.monotonic() < self._end:
-            start = time.monotonic()
-            try:
-                status = self._ask()
-            except OSError as error:
-                status = type(error).__name__
-            self.answers.append((status, time.monotonic() - start))
-            if status != "200":
-                time.sleep(0.1)
-
-    def _ask(self) -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
-        token = os.environ.get("FIXATIVE_TOKEN")
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        try:
-            connection.request("POST", "/v1/protect", self._body, headers)
-            answer = connection.getresponse()
-            answer.read()
-            return str(answer.status)
-        finally:
-            connection.close()
-
-
-def main() -> None:
-    """Drive the service and print one line a status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--port", type=int, default=8300)
-    parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--side", type=int, default=512)
-    wanted = parser.parse_args()
-    start = time.monotonic()
-    body = picture_file(wanted.side)
-    clients = [Client(wanted.port, body, start + wanted.seconds) for _ in range(wanted.clients)]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
-    answers = [answer for client in clients for answer in client.answers]
-    took = time.monotonic() - start
-    for status, count in sorted(Counter(status for status, _ in answers).items()):
-        seconds = [second for known, second in answers if known == status]
-        middle, late = np.percentile(seconds, [50, 95])
-        rate = count / took
-        print(f"{status}: {count}, {rate:.2f} a second, {middle:.2f} s median, {late:.2f} s 95 %")
-
-
-if __name__ == "__main__":
-    main()
+    @task
+    def protect(self) -> None:
+        """Ask for a protected copy; the answer is counted under its status."""
+        headers = {"Content-Type": "image/png"}
+        if TOKEN is not None:
+            headers["Authorization"] = f"Bearer {TOKEN}"
+        path = "/v1/protect"
+        with self.client.post(path, self.body, headers=headers, catch_response=True) as answer:
+            answer.request_meta["name"] = f"answered {answer.status_code}"
+            if answer.status_code in (200, 503):
+                answer.success()

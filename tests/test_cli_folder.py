@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from fixative.batch import EngineChoice, FileOptions, build_protector
+from fixative.batch.here import Here
+from fixative.batch.pipeline import Pipeline
 from fixative.cli import app
+from fixative.protector import ProtectSettings
 from tests.picture_files import save_photo
-from tests.streaming import files, fill
+from tests.streaming import files, fill, stream
 from tests.test_cli_process import finish, start
 from tests.toy_models import Models, save_models
 
@@ -103,14 +107,11 @@ def test_options_of_folders_without_one(tmp_path: Path, models: Models) -> None:
 @posix
 def test_workers_killed_terminated_and_gone_on(tmp_path: Path, checkout: Path) -> None:
     fill(tmp_path / "in", 60)
-    arguments = save_models(tmp_path).arguments()
-
-    def begun(out: str, workers: int = 2) -> list[str]:
-        return ["protect", "in", "--out", out, "--workers", str(workers), *arguments]
-
+    made = save_models(tmp_path)
+    command = ["protect", "in", "--out", "out", "--workers", "2", *made.arguments()]
     for ending in (signal.SIGKILL, signal.SIGTERM):
         before = len(files(tmp_path / "out"))
-        process = start(tmp_path, checkout, *begun("out"))
+        process = start(tmp_path, checkout, *command)
         deadline = time.monotonic() + 120
         while len(files(tmp_path / "out")) <= before + 1 and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -119,9 +120,10 @@ def test_workers_killed_terminated_and_gone_on(tmp_path: Path, checkout: Path) -
         assert code == (130 if ending == signal.SIGTERM else -signal.SIGKILL), err
     assert "interrupted" in out
     assert len(files(tmp_path / "out")) < 60
-    code, out, err = finish(start(tmp_path, checkout, *begun("out")))
+    code, out, err = finish(start(tmp_path, checkout, *command))
     assert (code, err) == (0, "")
     assert "protected before" in out
-    code, _, err = finish(start(tmp_path, checkout, *begun("whole", 1)))
-    assert code == 0, err
+    engine = EngineChoice(str(made.codec), made.mixture, ProtectSettings(strength_map="off"))
+    here = Here(Pipeline(build_protector(engine), FileOptions()))
+    stream(tmp_path / "in", tmp_path / "whole", crew=here)
     assert files(tmp_path / "out") == files(tmp_path / "whole")

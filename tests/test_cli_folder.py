@@ -75,6 +75,7 @@ def test_filters(tmp_path: Path, models: Models) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--device", "toaster"], "device: 'toaster' cannot be used here"),
         (["--workers", 0], "workers: expected 1 or more, got 0"),
         (["--exclude", "a["], "exclude: the pattern 'a['"),
         (["--results", "in/001.png"], "exists already|is one of the inputs"),

@@ -3,7 +3,7 @@
 python benchmarks/interrupted.py kills --pictures 300 --times 20
 python benchmarks/interrupted.py memory --counts 100 5000
 
-Kills are SIGKILL to the command at random moments after it has begun to write; its workers find
+Kills are SIGKILL to the command at random moments of its work; its workers find
 out by themselves. The results are compared, bit for bit, with those of a run in peace. Memory is
 the peak of all processes together, sampled; with a narrow random codec, because a picture's share
 of it does not matter here and 5,000 real encodes would take hours (``--codec embedded`` does them).
@@ -36,16 +36,21 @@ def start(folder: Path, out: str, codec: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
 
 
-def kill_at_random(folder: Path, codec: str, noise: random.Random, span: float) -> int:
-    """Kill one run; how many results there are afterwards."""
-    before = len(files(folder / "killed"))
+def results(folder: Path) -> int:
+    """How many pictures are there whole."""
+    return sum(1 for _ in folder.rglob("*.png"))
+
+
+def kill_at_random(folder: Path, codec: str, noise: random.Random, most: int) -> int:
+    """Kill one run some moment after it made up to so many results; how many there are then."""
+    enough = results(folder / "killed") + noise.randint(1, most)
     process = start(folder, "killed", codec)
-    while process.poll() is None and len(files(folder / "killed")) <= before:
-        time.sleep(0.01)
-    time.sleep(noise.uniform(0, span))
+    while process.poll() is None and results(folder / "killed") < enough:
+        time.sleep(0.002)
+    time.sleep(noise.uniform(0, 0.05 if codec == "narrow" else 1))
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    return len(files(folder / "killed"))
+    assert process.wait() == -signal.SIGKILL, "it had ended before; give more pictures"
+    return results(folder / "killed")
 
 
 def kills(options: argparse.Namespace) -> None:
@@ -55,9 +60,8 @@ def kills(options: argparse.Namespace) -> None:
         folder = Path(place)
         fill(folder / "in", options.pictures)
         assert start(folder, "whole", options.codec).wait() == 0
-        ends = [path.stat().st_mtime for path in (folder / "whole").rglob("*.png")]
-        span = 1.6 * (max(ends) - min(ends)) / options.times  # so that most fall within the job
-        done = [kill_at_random(folder, options.codec, noise, span) for _ in range(options.times)]
+        most = options.pictures // (options.times + 1)  # so that all fall within the job
+        done = [kill_at_random(folder, options.codec, noise, most) for _ in range(options.times)]
         code = start(folder, "killed", options.codec).wait()
         whole, killed = files(folder / "whole"), files(folder / "killed")
         pictures = {name: data for name, data in killed.items() if name.endswith(".png")}

@@ -43,6 +43,7 @@ def test_names_and_skipped_are_those_of_one_machine(tmp_path: Path) -> None:
     }
     assert len(pairs) == 7
     assert found.skipped == plan.skipped
+    assert "filtered out" not in found.skipped
 
 
 def test_an_object_store_is_walked_alike(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_it_goes_on_where_it_was(
 
     def interrupt(row: FleetRow, found: int) -> None:
         del row, found
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGTERM)
 
     request = quick_request(pictures, out)
     first = run_fleet(replace(request, load=load_slow), on_row=interrupt)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +69,8 @@ def run_on_ray(request: Request, options: FleetOptions) -> int:
                 say(console, f"failed: {row.error}")
             bar.update(task, completed=tally.count, total=found)
 
-        summary = run_fleet(order, on_row=on_row)
+        with redirect_stdout(sys.stderr):  # Ray prints there what it has to say
+            summary = run_fleet(order, on_row=on_row)
     left = summary.found - tally.count if summary.interrupted else None
     print_tally(results(), tally, summary.skipped, not_done=left, table=False)
     return _exit_code(summary)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import signal
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from fixative.errors import FixativeError, SettingError
@@ -67,6 +70,23 @@ def cluster(request: FleetRequest) -> Generator[None, None, None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def terminated_as_interrupted() -> Generator[None, None, None]:
+    """Hear SIGTERM as Ctrl+C inside the block; Ray, once there, would abort the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def tasks_together(request: FleetRequest) -> int:

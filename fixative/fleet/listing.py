@@ -114,7 +114,8 @@ class Walk:
         return suffix in PICTURE_SUFFIXES
 
     def _kept(self, kept: bool) -> bool:
-        self.skipped[_FILTERED] += not kept
+        if not kept:
+            self.skipped[_FILTERED] += 1
         return kept
 
     def _real(self, name: str) -> str:

@@ -9,7 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from fixative.errors import FixativeError, SettingError
-from fixative.fleet.cluster import cluster, protected_rows, require_ray, tasks_together
+from fixative.fleet.cluster import (
+    cluster,
+    protected_rows,
+    require_ray,
+    tasks_together,
+    terminated_as_interrupted,
+)
 from fixative.fleet.job import FleetRequest, begin_job
 from fixative.fleet.listing import Walk
 from fixative.fleet.rows import FAILED, KEPT, PROTECTED, FleetRow
@@ -80,10 +86,14 @@ def run_fleet(
         with results:
             for row in (*walk.failures, *_lacking(source, tasks)):
                 _take(row, results, summary, on_row)
-            with cluster(request), closing(protected_rows(job, tasks)) as rows:
+            with (
+                cluster(request),
+                terminated_as_interrupted(),
+                closing(protected_rows(job, tasks)) as rows,
+            ):
                 for row in rows:
                     _take(row, results, summary, on_row)
-    except (KeyboardInterrupt, SystemExit):  # Ray makes the latter of SIGTERM
+    except KeyboardInterrupt:
         summary.interrupted = True
     finally:
         tasks.remove()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from fixative.batch import EngineChoice
 from fixative.batch.filters import Filters
 from fixative.codecs import CallableCodec
+from fixative.errors import SettingError
 from fixative.fleet import FleetRequest
 from fixative.protector import Protector, ProtectSettings
 from tests.picture_files import save_photo
@@ -30,6 +32,13 @@ def load_slow(choice: EngineChoice) -> tuple[Protector, dict[str, Any]]:
     slow = CallableCodec(encode, codec.decode, name="slow", latent_channels=4, downscale=8)
     settings = choice.settings
     return Protector(slow, toy_mixture(), settings), {"codec": "toy"}
+
+
+def load_here_only(choice: EngineChoice) -> tuple[Protector, dict[str, Any]]:
+    """As ``load_toy`` in the process that ``codec`` names; refused elsewhere."""
+    if Path(choice.codec).name != str(os.getpid()):
+        raise SettingError("codec: is not on this machine; copy it there")
+    return load_toy(choice)
 
 
 def load_toy(choice: EngineChoice) -> tuple[Protector, dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from fixative.batch import EngineChoice
 from fixative.cli import app
 from fixative.errors import SettingError
 from fixative.fleet import FAILED, KEPT, PROTECTED, FleetRequest, FleetRow, run_fleet
@@ -21,7 +22,7 @@ from fixative.fleet.job import begin_job
 from fixative.fleet.listing import Walk
 from fixative.fleet.storage import open_store
 from fixative.fleet.worker import Worker
-from tests.fleet_parts import hashes, load_slow, picture_tree, quick_request
+from tests.fleet_parts import hashes, load_here_only, load_slow, picture_tree, quick_request
 from tests.picture_files import save_photo
 from tests.toy_models import save_models
 
@@ -172,6 +173,14 @@ def s3() -> Iterator[dict[str, Any]]:
     host, port = server.get_host_and_port()
     yield {"endpoint_url": f"http://{host}:{port}", "key": "any", "secret": "any"}
     server.stop()
+
+
+def test_a_worker_that_cannot_load_says_so(tmp_path: Path, pictures: Path) -> None:
+    request = quick_request(pictures, tmp_path / "out", workers=(1, 1))
+    request = replace(request, engine=EngineChoice(str(os.getpid())), load=load_here_only)
+    with pytest.raises(SettingError, match=r"^codec: is not on this machine; copy it there$"):
+        run_fleet(request)
+    assert left_behind(tmp_path / "out") == []
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

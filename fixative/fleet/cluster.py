@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import re
 import signal
 import threading
 from collections.abc import Generator, Iterator
@@ -27,6 +28,7 @@ _TOGETHER = 8
 _MOST_WORKERS = 100_000
 #: Lines that wait beside the one that a worker is busy with.
 _IN_FLIGHT = 2
+_OURS = re.compile(r"fixative\.errors\.\w+: (.+)")
 
 
 def require_ray() -> None:
@@ -103,16 +105,14 @@ def _pool_size(request: FleetRequest) -> tuple[int, int]:
     if request.workers is not None:
         return request.workers
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    return (cores, cores) if request.address is None else (1, _MOST_WORKERS)
+    return cores, cores if request.address is None else _MOST_WORKERS
 
 
 def _explained(error: Exception) -> FixativeError:
     """The person's mistake that made a worker give up, or what Ray says of it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, FixativeError):
-            return SettingError(str(cause))
-        cause = getattr(cause, "cause", None) or cause.__cause__
+    ours = _OURS.findall(str(error))  # of a worker that did not start Ray keeps the text only
+    if ours:
+        return SettingError(ours[-1])
     log.error("the workers failed", exc_info=error)
     line = " ".join(str(error).split())
     return SettingError(

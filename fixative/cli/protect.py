@@ -29,13 +29,25 @@ class FormatName(str, Enum):
     webp_lossy = "webp-lossy"
 
 
+class EngineName(str, Enum):
+    """What runs the workers."""
+
+    local = "local"
+    ray = "ray"
+
+
 def protect(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="PICTURE...|FOLDER", help="What to protect.")
+        list[str],
+        typer.Argument(metavar="PICTURE...|FOLDER|URL", help="What to protect."),
     ],
     out: Annotated[
-        Path,
-        typer.Option("--out", help="Folder for the results, which keep their relative paths."),
+        str,
+        typer.Option(
+            "--out",
+            metavar="FOLDER|URL",
+            help="Folder for the results, which keep their relative paths.",
+        ),
     ],
     strength: Annotated[
         float, typer.Option("--strength", help="Largest change of a colour, 0 to 32 of 255.")
@@ -92,9 +104,25 @@ def protect(
         ),
     ] = None,
     lines: Annotated[
-        Path | None,
-        typer.Option("--results", help="Write what became of each file of folders (JSON lines)."),
+        str | None,
+        typer.Option(
+            "--results",
+            metavar="FILE",
+            help="Write what became of each file of folders (JSON lines; with ray also .parquet).",
+        ),
     ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option("--engine", help="ray: many machines, and URLs such as s3://bucket/folder."),
+    ] = EngineName.local,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Of a Ray cluster: auto, or host:port; else this machine."),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="With ray: read again all that is done, and compare hashes."),
+    ] = False,
 ) -> None:
     """Protect pictures; results appear in --out whole or not at all.
 
@@ -103,14 +131,19 @@ def protect(
     with clear_errors():
         from fixative.batch import EngineChoice  # noqa: PLC0415 - PyTorch loads for seconds
         from fixative.batch.filters import Filters  # noqa: PLC0415
+        from fixative.cli.protect_fleet import (  # noqa: PLC0415
+            FleetOptions,
+            refuse_fleet_options,
+            run_on_ray,
+        )
         from fixative.cli.protect_run import run  # noqa: PLC0415
         from fixative.cli.request import Request  # noqa: PLC0415
         from fixative.protector import ProtectSettings  # noqa: PLC0415
 
         settings = ProtectSettings(strength, target.value, strength_map.value)
         request = Request(
-            inputs=tuple(inputs),
-            out=out,
+            inputs=tuple(Path(text) for text in inputs),
+            out=Path(out),
             engine=EngineChoice(codec, mixture, settings, device),
             output=output_format.value,
             mask=mask,
@@ -119,7 +152,12 @@ def protect(
             max_megapixels=max_megapixels,
             filters=Filters(tuple(include or ()), tuple(exclude or ())),
             workers=workers,
-            lines=lines,
+            lines=None if lines is None else Path(lines),
         )
-        code = run(request)
+        fleet = FleetOptions(tuple(inputs), out, lines, address, check)
+        if engine is EngineName.ray:
+            code = run_on_ray(request, fleet)
+        else:
+            refuse_fleet_options(fleet)
+            code = run(request)
     raise typer.Exit(code)

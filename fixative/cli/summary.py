@@ -26,7 +26,12 @@ def print_summary(
 
 
 def print_tally(
-    console: Console, tally: Tally, skipped: Counter[str], *, not_done: int | None = None
+    console: Console,
+    tally: Tally,
+    skipped: Counter[str],
+    *,
+    not_done: int | None = None,
+    table: bool = True,
 ) -> None:
     """Print what was done, what to know, and what failed.
 
@@ -35,10 +40,12 @@ def print_tally(
         tally: what became of the pictures.
         skipped: files that are no pictures, by kind.
         not_done: how many were left when the run was interrupted; None if it was not.
+        table: tell the first results one by one.
     """
-    if tally.rows:
+    if table and tally.rows:
         console.print(_table(tally.rows))
-    _more(console, tally.protected - len(tally.rows))
+    if table:
+        _more(console, tally.protected - len(tally.rows))
     for text, note in tally.notes.items():
         more = note.count - len(note.names)
         which = ", ".join(note.names) + (f" and {more} more" if more else "")

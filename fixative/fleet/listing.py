@@ -13,7 +13,7 @@ from fixative.batch.filters import Filters
 from fixative.batch.plan import result_names
 from fixative.errors import SettingError
 from fixative.fleet.rows import FleetRow, FleetTask
-from fixative.fleet.storage import Store
+from fixative.fleet.storage import Store, stamp_of
 from fixative.pictures.formats import PICTURE_SUFFIXES
 
 _HIDDEN, _FILTERED = "hidden", "filtered out"
@@ -51,7 +51,7 @@ class Walk:
         entry = self._entry()
         if entry["type"] != "directory":
             name = PurePosixPath(self.source.root).name
-            yield from self._named([(name, _size(entry))], alone=True)
+            yield from self._named([(name, stamp_of(entry))], alone=True)
             return
         folders, met = [""], {self._real("")}
         while folders:
@@ -64,12 +64,12 @@ class Walk:
                     folders.append(name)
             yield from self._named(pictures)
 
-    def _named(self, pictures: list[tuple[str, int]], *, alone: bool = False) -> list[FleetTask]:
+    def _named(self, pictures: list[tuple[str, str]], *, alone: bool = False) -> list[FleetTask]:
         """Tasks with the names that ``plan_files`` gives; ``alone`` is the source itself."""
         names = result_names([Path(name) for name, _ in pictures], self.suffix)
         return [
-            FleetTask("" if alone else source, output.as_posix(), size, "; ".join(notes))
-            for (source, size), (output, notes) in zip(pictures, names, strict=True)
+            FleetTask("" if alone else source, output.as_posix(), stamp, "; ".join(notes))
+            for (source, stamp), (output, notes) in zip(pictures, names, strict=True)
         ]
 
     def _entry(self) -> dict[str, Any]:
@@ -81,8 +81,8 @@ class Walk:
                 "give an existing folder that may be listed"
             ) from error
 
-    def _search(self, folder: str) -> tuple[list[str], list[tuple[str, int]]]:
-        """Names of the folders, and names and sizes of the pictures, in one folder."""
+    def _search(self, folder: str) -> tuple[list[str], list[tuple[str, str]]]:
+        """Names of the folders, and names and stamps of the pictures, in one folder."""
         place = self.source.path(folder)
         try:
             entries = self.source.fs.ls(place, detail=True)
@@ -91,7 +91,7 @@ class Walk:
             self.failures.append(FleetRow(folder, error=line))
             return [], []
         folders: list[str] = []
-        pictures: list[tuple[str, int]] = []
+        pictures: list[tuple[str, str]] = []
         for entry in sorted(entries, key=lambda one: str(one["name"])):
             path = str(entry["name"]).rstrip("/")
             if path == place:  # an object that stands for the folder
@@ -104,7 +104,7 @@ class Walk:
                 if self._kept(self.filters.keeps_folder(relative)):
                     folders.append(relative)
             elif self._is_picture(name) and self._kept(self.filters.keeps_file(relative)):
-                pictures.append((relative, _size(entry)))
+                pictures.append((relative, stamp_of(entry)))
         return folders, pictures
 
     def _is_picture(self, name: str) -> bool:
@@ -114,7 +114,8 @@ class Walk:
         return suffix in PICTURE_SUFFIXES
 
     def _kept(self, kept: bool) -> bool:
-        self.skipped[_FILTERED] += not kept
+        if not kept:
+            self.skipped[_FILTERED] += 1
         return kept
 
     def _real(self, name: str) -> str:
@@ -124,10 +125,6 @@ class Walk:
     def _is_out(self, real: str) -> bool:
         out = os.path.realpath(self.out.root) if self.out.local else self.out.root
         return type(self.source.fs) is type(self.out.fs) and real == out
-
-
-def _size(entry: dict[str, Any]) -> int:
-    return int(entry.get("size") or 0)
 
 
 def _line(error: Exception) -> str:

@@ -16,13 +16,14 @@ class FleetTask:
     Attributes:
         source: the picture.
         output: its protected copy.
-        size: of the source, in bytes.
+        stamp: of the source, from the listing: tells a changed file without reading it; "" where
+            the store has none.
         note: what the person should know about the name; "" for nothing.
     """
 
     source: str
     output: str
-    size: int
+    stamp: str = ""
     note: str = ""
 
 

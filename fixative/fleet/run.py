@@ -8,13 +8,19 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from fixative.errors import SettingError
-from fixative.fleet.cluster import cluster, protected_rows, require_ray
+from fixative.errors import FixativeError, SettingError
+from fixative.fleet.cluster import (
+    cluster,
+    protected_rows,
+    require_ray,
+    tasks_together,
+    terminated_as_interrupted,
+)
 from fixative.fleet.job import FleetRequest, begin_job
 from fixative.fleet.listing import Walk
 from fixative.fleet.rows import FAILED, KEPT, PROTECTED, FleetRow
 from fixative.fleet.storage import Store, open_store
-from fixative.fleet.tables import ResultsFile, TaskList
+from fixative.fleet.tables import ResultsFile, TaskList, remove_stale
 from fixative.pictures import output_format
 
 
@@ -68,19 +74,23 @@ def run_fleet(
     require_ray()
     start = time.perf_counter()
     results = _results_file(request)
+    _check_apart(*request.everywhere().stores())
     job = begin_job(request)
     source, out = job.stores()
     summary = FleetSummary()
     walk = Walk(source, out, output_format(request.output).suffix, request.filters)
-    tasks = TaskList(out, job.folder)
-    _check_apart(source, out)
+    tasks = TaskList(out, job.folder, together=tasks_together(request))
     try:
-        tasks.write(walk.tasks())
+        _prepare(out, tasks, walk)
         summary.found, summary.skipped = tasks.count, walk.skipped
         with results:
             for row in (*walk.failures, *_lacking(source, tasks)):
                 _take(row, results, summary, on_row)
-            with cluster(request), closing(protected_rows(job, tasks, out)) as rows:
+            with (
+                cluster(request),
+                terminated_as_interrupted(),
+                closing(protected_rows(job, tasks)) as rows,
+            ):
                 for row in rows:
                     _take(row, results, summary, on_row)
     except KeyboardInterrupt:
@@ -89,6 +99,20 @@ def run_fleet(
         tasks.remove()
     summary.seconds = time.perf_counter() - start
     return summary
+
+
+def _prepare(out: Store, tasks: TaskList, walk: Walk) -> None:
+    try:
+        remove_stale(out)
+        tasks.write(walk.tasks())
+    except FixativeError:
+        raise
+    except Exception as error:  # each store's client has failures of its own
+        line = " ".join(str(error).split()) or type(error).__name__
+        raise SettingError(
+            f"{out.label('')}: cannot be written to ({line}); give a folder or bucket that exists "
+            "and may be written to"
+        ) from error
 
 
 def _take(

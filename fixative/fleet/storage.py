@@ -21,9 +21,12 @@ from fixative.pictures.naming import shown
 
 #: The folder of a job's own files, in the folder of its results.
 OWN_FOLDER = ".fixative-fleet"
+JOBS_FOLDER = f"{OWN_FOLDER}/jobs"
 _BLOCK = 1 << 20
 #: Stores where an object appears whole, under its own name, or not at all.
 _WHOLE_PUTS = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "memory"))
+#: What changes with a file's content, by the names that stores give it; the first is taken.
+_MARKS = ("generation", "ETag", "etag", "mtime", "LastModified", "last_modified")
 #: Seconds to wait before an access that failed is tried again.
 _WAITS = (0.5, 2.0)
 #: What no second attempt mends.
@@ -76,6 +79,13 @@ class Store:
             return _steadily(read)
         except FileNotFoundError:
             return None
+
+    def stamp(self, name: str) -> str:
+        """The ``stamp_of`` a file; "" where there is none."""
+        try:
+            return stamp_of(_steadily(lambda: self.fs.info(self.path(name))))
+        except FileNotFoundError:
+            return ""
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a small file; None where there is none."""
@@ -134,6 +144,16 @@ def open_store(url: str, options: Mapping[str, Any] | None = None) -> Store:
             f"{shown(url)}: expected a folder or an address such as s3://bucket/folder ({error})"
         ) from error
     return Store(url.rstrip("/") or "/", fs, str(root).rstrip("/"))
+
+
+def stamp_of(entry: Mapping[str, Any]) -> str:
+    """Size and mark of a listed file: the same as long as it is not changed.
+
+    Returns:
+        "" where the store gives no mark, so that nothing can be told without reading.
+    """
+    mark = next((str(entry[name]) for name in _MARKS if entry.get(name)), "")
+    return f"{entry.get('size')} {mark}" if mark else ""
 
 
 def digest_of(read: Callable[[int], bytes]) -> str:

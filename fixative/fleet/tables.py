@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict
+from dataclasses import astuple
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from fixative.errors import SettingError
 from fixative.fleet.rows import FleetRow, FleetTask
-from fixative.fleet.storage import Store
+from fixative.fleet.storage import JOBS_FOLDER, Store
 from fixative.pictures.atomic import atomic_file
 
 _ROWS = 10_000
 _SUFFIXES = (".jsonl", ".parquet")
+#: Days after which what is left of a job is taken for that of one that was killed.
+_STALE = 7
 
-
-def task_schema() -> Any:
-    """Arrow's schema of ``FleetTask``."""
-    import pyarrow as pa  # noqa: PLC0415 - comes with the extra ``ray``
-
-    text = pa.string()
-    return pa.schema(
-        [("source", text), ("output", text), ("size", pa.int64()), ("note", text)],
-    )
+Item = TypeVar("Item")
 
 
 def row_schema() -> Any:
@@ -40,37 +35,53 @@ def row_schema() -> Any:
 
 
 class TaskList:
-    """The pictures to protect, as Parquet files beside the results, so that all machines read them.
+    """The pictures to protect, in files beside the results, so that all machines can read them.
+
+    Each line is the tasks that a worker takes at once, as JSON.
 
     Args:
         out: the store of the results.
         folder: of the job, in it; removed by ``remove`` with all that lies there.
+        together: tasks in a line.
     """
 
-    def __init__(self, out: Store, folder: str) -> None:
-        self._out, self._folder = out, folder
+    def __init__(self, out: Store, folder: str, *, together: int = 1) -> None:
+        self.out = out
+        self._folder, self._together = folder, together
         self.parts: list[str] = []
         self.count = 0
 
     def write(self, tasks: Iterable[FleetTask]) -> None:
-        """Write the list, some thousand rows in memory at a time."""
-        import pyarrow as pa  # noqa: PLC0415 - comes with the extra ``ray``
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        """Write the list, some thousand tasks in memory at a time."""
+        for part in _chunks(tasks, _ROWS):
+            lines = [json.dumps([astuple(task) for task in some]) for some in self._lines(part)]
+            name = f"{self._folder}/part-{len(self.parts):06d}.jsonl"
+            self.out.put_bytes("".join(f"{line}\n" for line in lines).encode(), name)
+            self.parts.append(name)
+            self.count += len(part)
 
-        for rows in _chunks(tasks, _ROWS):
-            name = f"{self._folder}/part-{len(self.parts):06d}.parquet"
-            table = pa.Table.from_pylist([asdict(row) for row in rows], schema=task_schema())
-            buffer = pa.BufferOutputStream()
-            pq.write_table(table, buffer)
-            self._out.put_bytes(buffer.getvalue().to_pybytes(), name)
-            self.parts.append(self._out.path(name))
-            self.count += len(rows)
+    def _lines(self, part: list[FleetTask]) -> Iterator[list[FleetTask]]:
+        return _chunks(part, self._together)
 
     def remove(self) -> None:
         """Remove the list; the results do not need it."""
-        folder = self._out.path(self._folder)
-        if self._out.fs.exists(folder):
-            self._out.fs.rm(folder, recursive=True)
+        _remove(self.out, self._folder)
+
+
+def read_tasks(line: str) -> list[FleetTask]:
+    """The tasks of a line of a ``TaskList``."""
+    return [FleetTask(*fields) for fields in json.loads(line)]
+
+
+def remove_stale(out: Store) -> None:
+    """Remove the lists of jobs that were begun many days ago: their drivers were killed."""
+    folder = out.path(JOBS_FOLDER)
+    entries = out.fs.ls(folder, detail=False) if out.fs.exists(folder) else []
+    for entry in entries:
+        name = PurePosixPath(str(entry)).name
+        age = time.time_ns() - (int(name, 16) if _is_hexadecimal(name) else time.time_ns())
+        if age > _STALE * 86_400 * 10**9:
+            _remove(out, f"{JOBS_FOLDER}/{name}")
 
 
 class ResultsFile(AbstractContextManager["ResultsFile"]):
@@ -139,15 +150,33 @@ class ResultsFile(AbstractContextManager["ResultsFile"]):
         if self._table is not None and rows:
             import pyarrow as pa  # noqa: PLC0415 - comes with the extra ``ray``
 
-            self._table.write_table(pa.Table.from_pylist(rows, schema=row_schema()))
+            texts = [{name: _as_text(value) for name, value in row.items()} for row in rows]
+            self._table.write_table(pa.Table.from_pylist(texts, schema=row_schema()))
         elif rows:
             self._file.write("".join(f"{json.dumps(row)}\n" for row in rows).encode())
 
 
-def _chunks(tasks: Iterable[FleetTask], size: int) -> Iterator[list[FleetTask]]:
-    left = iter(tasks)
+def _as_text(value: Any) -> Any:
+    """File names may hold bytes that are not text, which a table cannot."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    left = iter(items)
     while chunk := list(islice(left, size)):
         yield chunk
+
+
+def _remove(out: Store, name: str) -> None:
+    folder = out.path(name)
+    if out.fs.exists(folder):
+        out.fs.rm(folder, recursive=True)
+
+
+def _is_hexadecimal(name: str) -> bool:
+    return bool(name) and not set(name) - set("0123456789abcdef")
 
 
 def _listed(names: Iterable[str]) -> str:

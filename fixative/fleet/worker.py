@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from fixative.batch import FileResult, FileTask, build_protector, protect_file
+from fixative.batch import FileResult, FileTask, protect_file
 from fixative.batch.job import is_disk_full
 from fixative.errors import FixativeError, SettingError
 from fixative.fleet.job import Job, content_key, settings_digest
@@ -30,6 +33,9 @@ class Worker:
     two leaves nothing that the next one would take for somebody else's file; a result without a
     record is never replaced unless ``overwrite`` says so.
 
+    When all is done a note tells the next run what source and result looked like in their stores,
+    so that it need not read them again; without a note that fits, it reads and compares.
+
     Args:
         job: the request and the digest of its settings.
 
@@ -42,10 +48,10 @@ class Worker:
         request = job.request
         self._job = job
         self._source, self._out = job.stores()
-        self._protector = build_protector(request.engine)
+        self._protector, described = request.load(request.engine)
         self._options = request.file_options()
         self._name = f"{platform.node()}:{os.getpid()}"
-        if settings_digest(request, self._protector) != job.settings:
+        if settings_digest(request, described) != job.settings:
             raise SettingError(
                 f"{platform.node()}: codec or mixture is not the one that the job was begun with; "
                 "install the same version of Fixative on every machine, and the same files"
@@ -68,32 +74,62 @@ class Worker:
         return replace(row, source=name, seconds=seconds, worker=self._name)
 
     def _protect(self, task: FleetTask, folder: Path) -> FleetRow:
+        row = None if self._job.request.check else self._noted(task)
+        if row is not None:
+            return row
         copy = self._copy(task, folder)
         self._source.fetch(task.source, copy)
         source_sha = file_digest(copy)
         key = content_key(source_sha, self._job.settings)
-        present = self._out.digest(task.output)
-        if present is not None:
-            record = self._out.read(_record_name(key, present))
-            if record is not None:
-                found = FleetRow.from_dict(json.loads(record))
-                return replace(found, source=task.source, output=task.output, status=KEPT)
-            if not self._job.request.overwrite:
-                raise SettingError(
-                    f"{self._out.label(task.output)}: exists already and is not a result of this "
-                    "picture with these settings; add --overwrite to replace it"
-                )
-        made = self._made(folder)
-        result = protect_file(FileTask(copy, made), self._protector, self._options)
-        row = replace(_row(task, result), source_sha256=source_sha, output_sha256=file_digest(made))
-        self._publish(row, key, made, folder)
+        row = self._recorded(task, key)
+        if row is None:
+            made = self._made(folder)
+            result = protect_file(FileTask(copy, made), self._protector, self._options)
+            shas = {"source_sha256": source_sha, "output_sha256": file_digest(made)}
+            row = replace(_row(task, result), **shas)
+            self._publish(row, key, made)
+        self._note(task, row)
         return row
 
-    def _publish(self, row: FleetRow, key: str, made: Path, folder: Path) -> None:
-        record = folder / "record.json"
-        record.write_text(json.dumps(row.to_dict()), "utf-8")
-        self._out.put(record, _record_name(key, row.output_sha256))
+    def _noted(self, task: FleetTask) -> FleetRow | None:
+        """What an earlier run made of it, if neither source nor result looks changed since."""
+        content = self._out.read(_note_name(task)) if task.stamp else None
+        if content is None:
+            return None
+        note = json.loads(content)
+        if note["stamps"] != self._stamps(task) or note["settings"] != self._job.settings:
+            return None
+        return _kept(task, note["row"])
+
+    def _recorded(self, task: FleetTask, key: str) -> FleetRow | None:
+        """What an earlier run made of it, by the bytes of both; None if it is still to be made."""
+        present = self._out.digest(task.output)
+        if present is None:
+            return None
+        record = self._out.read(_record_name(key, present))
+        if record is not None:
+            return _kept(task, json.loads(record))
+        if self._job.request.overwrite:
+            return None
+        raise SettingError(
+            f"{self._out.label(task.output)}: exists already and is not a result of this "
+            "picture with these settings; add --overwrite to replace it"
+        )
+
+    def _publish(self, row: FleetRow, key: str, made: Path) -> None:
+        record = json.dumps(row.to_dict()).encode()
+        self._out.put_bytes(record, _record_name(key, row.output_sha256))
         self._out.put(made, row.output)
+
+    def _note(self, task: FleetTask, row: FleetRow) -> None:
+        stamps = self._stamps(task)
+        if task.stamp and stamps["output"]:
+            note = {"stamps": stamps, "settings": self._job.settings, "row": row.to_dict()}
+            self._out.put_bytes(json.dumps(note).encode(), _note_name(task))
+
+    def _stamps(self, task: FleetTask) -> dict[str, str]:
+        source = f"{shown(self._source.path(task.source))} {task.stamp}"
+        return {"source": source, "output": self._out.stamp(task.output)}
 
     def _copy(self, task: FleetTask, folder: Path) -> Path:
         name = task.source or self._source.root
@@ -129,6 +165,16 @@ class Worker:
 
 def _record_name(key: str, output_sha256: str) -> str:
     return f"{OWN_FOLDER}/records/{key[:3]}/{key}-{output_sha256}.json"
+
+
+def _note_name(task: FleetTask) -> str:
+    name = hashlib.sha256(os.fsencode(task.output)).hexdigest()
+    return f"{OWN_FOLDER}/notes/{name[:3]}/{name}.json"
+
+
+def _kept(task: FleetTask, row: Mapping[str, Any]) -> FleetRow:
+    found = FleetRow.from_dict(row)
+    return replace(found, source=task.source, output=task.output, status=KEPT)
 
 
 def _row(task: FleetTask, result: FileResult) -> FleetRow:

@@ -26,6 +26,7 @@ MISTAKES = {
     "an address here": (["in"], ["--address", "auto"], "--address: is for --engine ray"),
     "a check here": (["in"], ["--check"], "--check: is for --engine ray"),
     "a mask": (["in"], [*RAY, "--mask", "in/a.png"], "--mask: does not work with --engine ray"),
+    "a device": (["in"], [*RAY, "--device", "cuda"], "--device cuda: workers of --engine ray take"),
     "a report": (["in"], [*RAY, "--json", "r.json"], "--results tells what became of each"),
     "two folders": (["in", "two"], RAY, "expected one folder or picture, got 2"),
     "no workers": (["in"], [*RAY, "--workers", "0"], "workers: expected 1 or more, got 0"),

@@ -87,6 +87,8 @@ def _refuse_local_options(request: Request) -> None:
         if given is not None:
             hint = "; --results tells what became of each picture" if name == "--json" else ""
             raise SettingError(f"{name}: does not work with --engine ray; leave it out{hint}")
+    if request.engine.device != "cpu":
+        raise SettingError(f"--device {request.engine.device}: workers of --engine ray take cores")
     if len(request.inputs) != 1:
         raise SettingError(
             f"--engine ray: expected one folder or picture, got {len(request.inputs)}; "

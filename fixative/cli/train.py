@@ -9,7 +9,15 @@ import typer
 
 from fixative.cli.console import clear_errors, results, say
 from fixative.cli.train_attacks import averaging, remover
-from fixative.cli.train_team import Average, BatchTimes, Device, PrecisionName, shards, team_hooks
+from fixative.cli.train_team import (
+    Average,
+    BatchTimes,
+    Chunk,
+    Device,
+    PrecisionName,
+    shards,
+    team_hooks,
+)
 from fixative.errors import FixativeError
 
 train = typer.Typer(
@@ -86,6 +94,7 @@ def codec(
     decoder_steps: Annotated[int, typer.Option("--decoder-steps", min=1)] = 800,
     average: Average = 0.0,
     batch_times: BatchTimes = 1,
+    chunk: Chunk = 1,
     device: Device = "cpu",
     precision: PrecisionName = "no",
     seed: Seed = 0,
@@ -104,7 +113,7 @@ def codec(
             decoder_steps=decoder_steps,
             seed=seed,
             on_step=hooks.on_step,
-            scale=Scale(hooks.team, average, batch_times),
+            scale=Scale(hooks.team, average, batch_times, chunk),
         )
         if hooks.team.main:
             say(results(), f"wrote {out}")
@@ -124,6 +133,7 @@ def strength_map(
     ] = None,
     average: Average = 0.0,
     batch_times: BatchTimes = 1,
+    chunk: Chunk = 1,
     device: Device = "cpu",
     precision: PrecisionName = "no",
     seed: Seed = 0,
@@ -142,7 +152,7 @@ def strength_map(
             lpips_backbone=lpips_backbone,
             attacked_encoder=attacked,
             on_step=hooks.on_step,
-            scale=Scale(hooks.team, average, batch_times),
+            scale=Scale(hooks.team, average, batch_times, chunk),
         )
         if hooks.team.main:
             say(results(), f"wrote {out}")

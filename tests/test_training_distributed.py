@@ -11,20 +11,26 @@ from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from fixative.cli import app
 from fixative.errors import SettingError
-from fixative.mixture import load_mixture
 from fixative.training.distributed import ALONE, Team, joined_team
+from fixative.training.loop import LoopSettings, run_training
 from tests.training_fleet import (
+    BACKBONE,
+    BEGUN,
     CUT,
     KINDS,
+    PICTURES,
     SOAP,
     STEPS,
     cut_of,
     made_small,
+    one_thread,
     prepare,
     train,
-    write_pictures,
+    whole_mixture,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,20 +61,15 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
     for needed in ("accelerate", "lpips", "pytorch_optimizer", "diffusers"):
         pytest.importorskip(needed, reason=f"{needed} is not installed")
     here = prepare(tmp_path_factory.mktemp("alone"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return here, {kind: train(kind, here, ALONE, here / f"{kind}.pt") for kind in KINDS}
-    finally:
-        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
 def team(alone: Alone) -> list[dict[str, Any]]:
     """What each of two processes has made of every training."""
     here, _ = alone
-    for kind in SOAP:
-        shutil.copy(cut_of(here / f"{kind}.pt"), here / f"{kind}-begun.pt")
+    shutil.copy(cut_of(here / f"{BEGUN}.pt"), here / "begun.pt")
     done = launch("tests.training_fleet", str(here))
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(here / f"rank{i}.pt", weights_only=True) for i in (0, 1)]
@@ -116,33 +117,33 @@ def test_what_two_began_one_ends(
     assert apart <= (0 if exact else CLOSE[kind][1] * distance(rest["before"], rest["weights"]))
 
 
-@pytest.mark.parametrize("kind", SOAP)
-def test_what_one_began_two_end(kind: str, alone: Alone, team: list[dict[str, Any]]) -> None:
-    whole, rest = alone[1][kind], team[0][f"{kind} resumed"]
+def test_what_one_began_two_end(alone: Alone, team: list[dict[str, Any]]) -> None:
+    whole, rest = alone[1][BEGUN], team[0]["resumed"]
     assert rest["losses"] == whole["losses"][CUT:]
     assert distance(rest["weights"], whole["weights"]) == 0
 
 
-def test_the_command_trains_on_two_processes(tmp_path: Path) -> None:
-    pytest.importorskip("accelerate", reason="the extra 'distributed' is not installed")
-    write_pictures(tmp_path / "pictures")
-    command = ["fixative", "train", "mixture", "--images", str(tmp_path / "pictures")]
-    command += ["--pictures", "8", "--crop", "64", "--batch", "2", "--steps", "2"]
+def test_pictures_are_prepared_together(alone: Alone, team: list[dict[str, Any]]) -> None:
+    with one_thread():
+        one = whole_mixture(alone[0], ALONE, alone[0] / "whole.pt")
+    assert one["told"] == team[0]["whole"]["told"] == team[1]["whole"]["told"]
+    assert one["tensors"]["shared"].abs().max() > 0
+    for key, tensor in one["tensors"].items():
+        torch.testing.assert_close(team[0]["whole"]["tensors"][key], tensor, msg=key)
+        assert torch.equal(team[0]["whole"]["tensors"][key], team[1]["whole"]["tensors"][key])
+
+
+def test_the_command_writes_the_same_file_on_two_processes(alone: Alone, tmp_path: Path) -> None:
+    command = ["fixative", "train", "strength-map", "--images", str(alone[0] / PICTURES)]
+    command += ["--lpips-backbone", str(alone[0] / BACKBONE), "--steps", "2"]
     done = launch(*command, "--out", str(tmp_path / "two.st"), "--runs", str(tmp_path / "two"))
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("wrote") == 1  # one of them talks
-    from typer.testing import CliRunner
-
-    from fixative.cli import app
-
-    alone = ["--out", str(tmp_path / "one.st"), "--runs", str(tmp_path / "one")]
-    result = CliRunner().invoke(app, [*command[1:], *alone])
+    with one_thread():
+        ours = ["--out", str(tmp_path / "one.st"), "--runs", str(tmp_path / "one")]
+        result = CliRunner().invoke(app, [*command[1:], *ours])
     assert result.exit_code == 0, result.output
-    one, two = (load_mixture(tmp_path / f"{name}.st") for name in ("one", "two"))
-    assert one.recipe["grouped_as"] == two.recipe["grouped_as"]
-    assert one.shared.abs().max() > 0
-    apart = (one.shared.float() - two.shared.float()).abs()
-    assert apart.mean() < 0.01 * one.shared.float().abs().mean()
+    assert (tmp_path / "one.st").read_bytes() == (tmp_path / "two.st").read_bytes()
 
 
 def test_every_thing_is_one_processs_share() -> None:
@@ -184,13 +185,30 @@ def test_alone_nothing_is_copied_and_wrong_settings_are_told(
         pass
 
 
-def test_processes_that_see_something_else_are_stopped() -> None:
+def test_processes_that_see_something_else_are_stopped(tmp_path: Path) -> None:
     class Apart(Team):
         """The first of two; the other one says 7."""
 
         def summed(self, tensor: torch.Tensor) -> torch.Tensor:
             return tensor + torch.tensor([0.0, 7.0], dtype=tensor.dtype)
 
-    Apart(0, 2).same_everywhere(7, "step")
-    with pytest.raises(SettingError, match=r"step: .* do not see the same \(3, 7\); give --runs"):
-        Apart(0, 2).same_everywhere(3, "step")
+    class Recipe:
+        def train_step(self, step: int, progress: float) -> dict[str, float]:
+            return {"loss": step + progress}
+
+        def state(self) -> dict[str, Any]:
+            return {"weights": [torch.ones(3)]}
+
+        def load_state(self, state: dict[str, Any]) -> None: ...
+
+    Apart(0, 2).same_everywhere(7, "step", "do")
+    with pytest.raises(SettingError, match=r"step: .* do not have the same \(3, 7\); do"):
+        Apart(0, 2).same_everywhere(3, "step", "do")
+    checkpoint = tmp_path / "kept.pt"
+    with pytest.raises(
+        SettingError, match=r"checkpoint kept.pt, its step: .* \(0, 7\); give --runs"
+    ):
+        run_training(Recipe(), LoopSettings(8, checkpoint), team=Apart(0, 2))
+    torch.save({"step": 7, "recipe": {}}, checkpoint)
+    with pytest.raises(SettingError, match=r"weights after step 8, their checksum: .* of one kind"):
+        run_training(Recipe(), LoopSettings(8, checkpoint), team=Apart(0, 2))

@@ -28,6 +28,7 @@ from fixative.training.crops import CropSampler
 from fixative.training.distill_codec import EncoderDistillation
 from fixative.training.distributed import Team, joined_team
 from fixative.training.loop import LoopSettings, Recipe, run_training, save_checkpoint
+from fixative.training.mixture_job import MixturePlan, train_mixture
 from fixative.training.mixture_recipe import MixtureRecipe
 from fixative.training.mixture_set import MixtureSet
 from fixative.training.scale import Scale
@@ -37,6 +38,7 @@ from fixative.training.testbed_latents import LatentSet
 from fixative.training.train_mixture import MixtureTraining
 from tests.engine_parts import random_codec
 from tests.map_pairs import save_random_backbone
+from tests.toy_models import toy_codec
 
 #: Steps of each training, and after which of them a checkpoint is put aside. SOAP finds its basis
 #: in the first step, follows it from the second on and turns it in the eleventh.
@@ -44,6 +46,8 @@ STEPS = {"mixture": 8, "codec": 12, "strength-map": 12, "testbed": 8}
 CUT = 5
 #: Trainings that SOAP does: those whose results have to be equal to the bit.
 SOAP = ("codec", "strength-map")
+#: The one that two processes take up from one.
+BEGUN = "strength-map"
 PICTURES, BACKBONE = "pictures", "backbone.safetensors"
 
 
@@ -168,14 +172,34 @@ def cut_of(checkpoint: Path) -> Path:
     return checkpoint.with_stem(f"{checkpoint.stem}-cut")
 
 
+def whole_mixture(folder: Path, team: Team, checkpoint: Path) -> dict[str, Any]:
+    """A mixture with its preparation: seven pictures, encoded, grouped and routed by all."""
+    crops = CropSampler(folder / PICTURES)
+    planned = MixturePlan(MixtureRecipe(crop=64, batch=3), steps=3, crops=7, groups=2)
+    made = train_mixture(crops, [toy_codec()], planned, checkpoint=checkpoint, team=team).mixture
+    told = {key: made.recipe[key] for key in ("grouped_as", "routed")}
+    return {"told": told, "tensors": {"centroids": made.centroids, "shared": made.shared}}
+
+
+@contextlib.contextmanager
+def one_thread() -> Generator[None, None, None]:
+    """As torchrun has it: the bits depend on the threads of a process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def main(folder: Path) -> None:
-    """Everything on this team: from nothing, and SOAP's from what one process began."""
+    """Everything on this team: from nothing, and one from what one process began."""
     with joined_team() as team:
         found: dict[str, Any] = {"size": team.size}
         for kind in KINDS:
             found[kind] = train(kind, folder, team, folder / f"{kind}-team.pt")
-        for kind in SOAP:
-            found[f"{kind} resumed"] = train(kind, folder, team, folder / f"{kind}-begun.pt")
+        found["whole"] = whole_mixture(folder, team, folder / "whole-team.pt")
+        found["resumed"] = train(BEGUN, folder, team, folder / "begun.pt")
         torch.save(found, folder / f"rank{team.rank}.pt")
 
 

@@ -123,7 +123,7 @@ class Team:
         together = torch.stack([error.detach() * weight for error in errors.values()])
         return dict(zip(errors, self.summed(together).tolist(), strict=True))
 
-    def same_everywhere(self, number: int, what: str) -> None:
+    def same_everywhere(self, number: int, what: str, remedy: str) -> None:
         """Stop all processes where they do not see the same.
 
         Raises:
@@ -134,10 +134,7 @@ class Team:
         seen = self.gathered(torch.tensor([float(number)], dtype=torch.float64), self.size).tolist()
         if len(set(seen)) != 1:
             told = ", ".join(f"{int(value)}" for value in seen)
-            raise SettingError(
-                f"{what}: the processes do not see the same ({told}); give --runs a folder that "
-                "every machine shares"
-            )
+            raise SettingError(f"{what}: the processes do not have the same ({told}); {remedy}")
 
 
 @dataclass(frozen=True)
@@ -153,6 +150,8 @@ class AcceleratedTeam(Team):
 
 
 ALONE = Team()
+#: What helps processes that do not find the same files.
+SHARED_FOLDER = "give --runs a folder that every machine shares"
 
 
 @contextmanager

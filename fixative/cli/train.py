@@ -25,6 +25,10 @@ train = typer.Typer(
     no_args_is_help=True,
 )
 Images = Annotated[Path, typer.Option("--images", help="Pictures, one folder a kind.")]
+Source = Annotated[
+    str,
+    typer.Option("--images", help="Pictures, one folder a kind; or a folder or address of shards."),
+]
 Out = Annotated[Path, typer.Option("--out", help="The file (codec: the folder) to write.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of checkpoints; a run goes on there.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
@@ -33,7 +37,7 @@ Steps = Annotated[int, typer.Option("--steps", min=1, help="Length of the traini
 
 @train.command()
 def mixture(
-    images: Images,
+    images: Source,
     out: Out,
     runs: Runs = Path("runs/mixture"),
     codec: Annotated[
@@ -84,7 +88,7 @@ def mixture(
 
 @train.command()
 def codec(
-    images: Images,
+    images: Source,
     teacher: Annotated[
         Path, typer.Option("--teacher", help="TAESD encoder file, its decoder beside it.")
     ],
@@ -121,7 +125,7 @@ def codec(
 
 @train.command("strength-map")
 def strength_map(
-    images: Images,
+    images: Source,
     out: Out,
     runs: Runs = Path("runs/strength-map"),
     steps: Steps = 1800,

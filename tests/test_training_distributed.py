@@ -29,6 +29,7 @@ from tests.training_fleet import (
     made_small,
     one_thread,
     prepare,
+    strength_map,
     train,
     whole_mixture,
 )
@@ -165,7 +166,7 @@ def test_a_batch_smaller_than_the_processes_is_refused(alone: Alone) -> None:
         KINDS["codec"](folder, four)
     told = r"chunks of crops a step: .* \(2\), got 1; raise"
     with pytest.raises(SettingError, match=told):
-        KINDS["strength-map"](folder, Team(0, 2), chunk=4)
+        strength_map(folder, Team(0, 2), chunk=4)
 
 
 def test_alone_nothing_is_copied_and_wrong_settings_are_told(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -94,7 +95,7 @@ def small_testbed(_folder: Path, team: Team) -> TestbedTraining:
 
 def codec(folder: Path, team: Team, **scale: Any) -> EncoderDistillation:
     torch.manual_seed(3)
-    crops, size = CropSampler(folder / PICTURES), Scale(team, **{"average": 0.9, **scale})
+    crops, size = CropSampler(folder / PICTURES), replace(Scale(team, average=0.9), **scale)
     return EncoderDistillation(tiny_encoder(4), crops, seed=1, scale=size)
 
 

@@ -1,4 +1,4 @@
-"""One training on several processes, which torchrun or accelerate launch started.
+"""One training on several processes, which torchrun started.
 
 Every process holds the same weights, draws the same batch from (seed, step), works on its share of
 it and adds what it found to what the others found; then all do the same update. So a checkpoint is

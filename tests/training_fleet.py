@@ -43,8 +43,8 @@ from tests.toy_models import toy_codec
 
 #: Steps of each training, and after which of them a checkpoint is put aside. SOAP finds its basis
 #: in the first step, follows it from the second on and turns it in the eleventh.
-STEPS = {"mixture": 8, "codec": 12, "strength-map": 12, "testbed": 8}
-CUT = 5
+STEPS = {"mixture": 6, "codec": 12, "strength-map": 12, "testbed": 6}
+CUT = 4
 #: Trainings that SOAP does: those whose results have to be equal to the bit.
 SOAP = ("codec", "strength-map")
 #: The one that two processes take up from one.

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from fixative.errors import ImageError
+from fixative.errors import ImageError, SettingError
 from fixative.training.crops import CropSampler, step_generator
-from fixative.training.shards import INDEX, ShardSampler, open_pictures, pack_shards
+from fixative.training.shard_folder import INDEX
+from fixative.training.shards import ShardSampler, open_pictures, pack_shards
 from tests.training_fleet import write_pictures
 
 
@@ -74,6 +75,29 @@ def test_packing_twice_gives_the_same_bytes_and_never_overwrites(packed: Path) -
         pack_shards(packed.parent / "pictures", packed)
     with pytest.raises(ImageError, match="none found"):
         pack_shards(packed.parent / "absent", packed.parent / "other")
+
+
+def test_shards_in_a_store_are_those_of_the_folder(packed: Path) -> None:
+    fs = pytest.importorskip("fsspec").filesystem("memory")
+    address = f"memory://{packed.parent.name}/shards"
+    fs.put(str(packed), address, recursive=True)
+    try:
+        there, here = open_pictures(address), open_pictures(packed)
+        assert there.counts == here.counts
+        for step in (0, 100, 250):
+            there.seek(step)
+            here.seek(step)
+            drawn = [pictures.sample(3, 32, step_generator(0, step)) for pictures in (there, here)]
+            assert torch.equal(*drawn)
+        fs.rm_file(f"{address}/pictures-000003.tar")
+        with pytest.raises(ImageError, match=r"no file memory://.*/pictures-000003\.tar"):
+            ShardSampler(address, hold=5)
+    finally:
+        fs.rm(address, recursive=True)
+    with pytest.raises(ImageError, match=r"memory://absent/index\.json is no index of shards"):
+        open_pictures("memory://absent")
+    with pytest.raises(SettingError, match=r"nowhere://shards: expected a folder or an address"):
+        open_pictures("nowhere://shards")
 
 
 def test_what_is_missing_or_damaged_is_told(packed: Path) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,14 +19,17 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from fixative.codecs import tiny
 from fixative.codecs.tiny import tiny_encoder
+from fixative.mimicry.network import UNET
 from fixative.mixture import SIDE
 from fixative.perceptual import LpipsMap
-from fixative.training import distill_map
+from fixative.training import distill_codec, distill_map
 from fixative.training.crops import CropSampler
 from fixative.training.distill_codec import EncoderDistillation
 from fixative.training.distributed import Team, joined_team
-from fixative.training.loop import LoopSettings, Recipe, run_training
+from fixative.training.loop import LoopSettings, Recipe, run_training, save_checkpoint
+from fixative.training.mixture_job import MixturePlan, train_mixture
 from fixative.training.mixture_recipe import MixtureRecipe
 from fixative.training.mixture_set import MixtureSet
 from fixative.training.scale import Scale
@@ -33,13 +38,18 @@ from fixative.training.testbed import TestbedRecipe, TestbedTraining
 from fixative.training.testbed_latents import LatentSet
 from fixative.training.train_mixture import MixtureTraining
 from tests.engine_parts import random_codec
+from tests.map_pairs import save_random_backbone
+from tests.toy_models import toy_codec
 
-STEPS, CUT = 4, 2
+#: Steps of each training, and after which of them a checkpoint is put aside. SOAP finds its basis
+#: in the first step, follows it from the second on and turns it in the eleventh.
+STEPS = {"mixture": 6, "codec": 12, "strength-map": 12, "testbed": 6}
+CUT = 4
+#: Trainings that SOAP does: those whose results have to be equal to the bit.
+SOAP = ("codec", "strength-map")
+#: The one that two processes take up from one.
+BEGUN = "strength-map"
 PICTURES, BACKBONE = "pictures", "backbone.safetensors"
-
-
-class CutShortError(Exception):
-    pass
 
 
 def write_pictures(folder: Path, count: int = 4) -> Path:
@@ -51,6 +61,13 @@ def write_pictures(folder: Path, count: int = 4) -> Path:
             fine = F.interpolate(coarse, (120, 140), mode="bilinear")[0].permute(1, 2, 0)
             pixels = (fine * 255).byte().numpy()
             Image.fromarray(pixels).save(folder / kind / f"{number}.png")
+    return folder
+
+
+def prepare(folder: Path) -> Path:
+    """Everything that the trainings read."""
+    write_pictures(folder / PICTURES)
+    save_random_backbone(folder / BACKBONE)
     return folder
 
 
@@ -76,26 +93,41 @@ def small_testbed(_folder: Path, team: Team) -> TestbedTraining:
     return TestbedTraining(data, TestbedRecipe(batch=3), team=team)
 
 
-def codec(folder: Path, team: Team) -> EncoderDistillation:
+def codec(folder: Path, team: Team, **scale: Any) -> EncoderDistillation:
     torch.manual_seed(3)
-    crops, scale = CropSampler(folder / PICTURES), Scale(team, average=0.9)
-    return EncoderDistillation(tiny_encoder(4), crops, seed=1, scale=scale)
+    crops, size = CropSampler(folder / PICTURES), replace(Scale(team, average=0.9), **scale)
+    return EncoderDistillation(tiny_encoder(4), crops, seed=1, scale=size)
 
 
-def strength_map(folder: Path, team: Team) -> distill_map.MapDistillation:
-    """Three crops and one of the bank a step, small ones."""
-    teacher = LpipsMap(folder / BACKBONE)
+def strength_map(folder: Path, team: Team, **scale: Any) -> distill_map.MapDistillation:
+    """Three crops and one of the bank a step."""
     return distill_map.MapDistillation(
-        teacher,
+        LpipsMap(folder / BACKBONE),
         CropSampler(folder / PICTURES),
         encode=lambda images: F.avg_pool2d(images, 8),
-        scale=Scale(team, times=1),
+        scale=Scale(team, **scale),
     )
 
 
-#: Quick ones; the others take half a minute each: see ``ALL``.
-KINDS = {"mixture": mixture, "strength-map": strength_map}
-ALL = {**KINDS, "testbed": small_testbed, "codec": codec}
+KINDS = {
+    "mixture": mixture,
+    "codec": codec,
+    "strength-map": strength_map,
+    "testbed": small_testbed,
+}
+
+
+@contextlib.contextmanager
+def made_small() -> Generator[None, None, None]:
+    """Narrow networks and small crops of odd numbers, so that shares are uneven."""
+    with (
+        patch.object(tiny, "WIDTH", 16),
+        patch.object(distill_codec, "WIDTH", 16),
+        patch.object(distill_codec, "CROP_SHAPES", ((5, 32), (3, 48))),
+        patch.object(distill_map, "CROP", 48),
+        patch.dict(UNET, {"block_out_channels": (32, 32, 32)}),
+    ):
+        yield
 
 
 def weights(recipe: Any) -> dict[str, Tensor]:
@@ -107,29 +139,68 @@ def weights(recipe: Any) -> dict[str, Tensor]:
 
 
 def train(
-    kind: str, folder: Path, team: Team, checkpoint: Path, *, cut: bool = False
+    kind: str,
+    folder: Path,
+    team: Team,
+    checkpoint: Path,
+    *,
+    steps: int | None = None,
+    **scale: Any,
 ) -> dict[str, Any]:
-    """Train, to the end or to the cut; the losses of every step and the weights."""
-    recipe: Recipe = ALL[kind](folder, team)
-    losses: list[dict[str, float]] = []
+    """Train to the end, from the checkpoint where there is one.
 
-    def on_step(step: int, _steps: int, found: dict[str, float]) -> None:
-        losses.append(found)
-        if cut and step == CUT:
-            raise CutShortError
+    After step ``CUT`` a checkpoint is put aside, with "-cut" in its name.
 
-    with patch.object(distill_map, "CROP", 48), contextlib.suppress(CutShortError):
-        run_training(recipe, LoopSettings(STEPS, checkpoint), on_step, team=team)
-    return {"losses": losses, "weights": weights(recipe)}
+    Returns:
+        Losses of every step done now, the weights before and after.
+    """
+    with made_small():
+        recipe: Recipe = KINDS[kind](folder, team, **scale)
+        before = {key: tensor.clone() for key, tensor in weights(recipe).items()}
+        losses: list[dict[str, float]] = []
+
+        def on_step(step: int, _steps: int, found: dict[str, float]) -> None:
+            losses.append(found)
+            if step == CUT and team.main:
+                save_checkpoint(recipe, step, cut_of(checkpoint))
+
+        settings = LoopSettings(steps or STEPS[kind], checkpoint)
+        run_training(recipe, settings, on_step, team=team)
+    return {"losses": losses, "before": before, "weights": weights(recipe)}
+
+
+def cut_of(checkpoint: Path) -> Path:
+    return checkpoint.with_stem(f"{checkpoint.stem}-cut")
+
+
+def whole_mixture(folder: Path, team: Team, checkpoint: Path) -> dict[str, Any]:
+    """A mixture with its preparation: seven pictures, encoded, grouped and routed by all."""
+    crops = CropSampler(folder / PICTURES)
+    planned = MixturePlan(MixtureRecipe(crop=64, batch=3), steps=3, crops=7, groups=2)
+    made = train_mixture(crops, [toy_codec()], planned, checkpoint=checkpoint, team=team).mixture
+    told = {key: made.recipe[key] for key in ("grouped_as", "routed")}
+    return {"told": told, "tensors": {"centroids": made.centroids, "shared": made.shared}}
+
+
+@contextlib.contextmanager
+def one_thread() -> Generator[None, None, None]:
+    """As torchrun has it: the bits depend on the threads of a process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def main(folder: Path) -> None:
-    """Everything on this team: whole, cut short, and what each process made of it."""
+    """Everything on this team: from nothing, and one from what one process began."""
     with joined_team() as team:
         found: dict[str, Any] = {"size": team.size}
         for kind in KINDS:
             found[kind] = train(kind, folder, team, folder / f"{kind}-team.pt")
-            train(kind, folder, team, folder / f"{kind}-cut.pt", cut=True)
+        found["whole"] = whole_mixture(folder, team, folder / "whole-team.pt")
+        found["resumed"] = train(BEGUN, folder, team, folder / "begun.pt")
         torch.save(found, folder / f"rank{team.rank}.pt")
 
 

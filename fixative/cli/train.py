@@ -9,7 +9,15 @@ import typer
 
 from fixative.cli.console import clear_errors, results, say
 from fixative.cli.train_attacks import averaging, remover
-from fixative.cli.train_team import Average, BatchTimes, Device, PrecisionName, shards, team_hooks
+from fixative.cli.train_team import (
+    Average,
+    BatchTimes,
+    Chunk,
+    Device,
+    PrecisionName,
+    shards,
+    team_hooks,
+)
 from fixative.errors import FixativeError
 
 train = typer.Typer(
@@ -17,6 +25,10 @@ train = typer.Typer(
     no_args_is_help=True,
 )
 Images = Annotated[Path, typer.Option("--images", help="Pictures, one folder a kind.")]
+Source = Annotated[
+    str,
+    typer.Option("--images", help="Pictures, one folder a kind; or a folder or address of shards."),
+]
 Out = Annotated[Path, typer.Option("--out", help="The file (codec: the folder) to write.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of checkpoints; a run goes on there.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
@@ -25,7 +37,7 @@ Steps = Annotated[int, typer.Option("--steps", min=1, help="Length of the traini
 
 @train.command()
 def mixture(
-    images: Images,
+    images: Source,
     out: Out,
     runs: Runs = Path("runs/mixture"),
     codec: Annotated[
@@ -76,7 +88,7 @@ def mixture(
 
 @train.command()
 def codec(
-    images: Images,
+    images: Source,
     teacher: Annotated[
         Path, typer.Option("--teacher", help="TAESD encoder file, its decoder beside it.")
     ],
@@ -86,6 +98,7 @@ def codec(
     decoder_steps: Annotated[int, typer.Option("--decoder-steps", min=1)] = 800,
     average: Average = 0.0,
     batch_times: BatchTimes = 1,
+    chunk: Chunk = 1,
     device: Device = "cpu",
     precision: PrecisionName = "no",
     seed: Seed = 0,
@@ -104,7 +117,7 @@ def codec(
             decoder_steps=decoder_steps,
             seed=seed,
             on_step=hooks.on_step,
-            scale=Scale(hooks.team, average, batch_times),
+            scale=Scale(hooks.team, average, batch_times, chunk),
         )
         if hooks.team.main:
             say(results(), f"wrote {out}")
@@ -112,7 +125,7 @@ def codec(
 
 @train.command("strength-map")
 def strength_map(
-    images: Images,
+    images: Source,
     out: Out,
     runs: Runs = Path("runs/strength-map"),
     steps: Steps = 1800,
@@ -124,6 +137,7 @@ def strength_map(
     ] = None,
     average: Average = 0.0,
     batch_times: BatchTimes = 1,
+    chunk: Chunk = 1,
     device: Device = "cpu",
     precision: PrecisionName = "no",
     seed: Seed = 0,
@@ -142,7 +156,7 @@ def strength_map(
             lpips_backbone=lpips_backbone,
             attacked_encoder=attacked,
             on_step=hooks.on_step,
-            scale=Scale(hooks.team, average, batch_times),
+            scale=Scale(hooks.team, average, batch_times, chunk),
         )
         if hooks.team.main:
             say(results(), f"wrote {out}")

@@ -29,6 +29,10 @@ Average = Annotated[
 BatchTimes = Annotated[
     int, typer.Option("--batch-times", min=1, help="So many times the usual crops a step.")
 ]
+Chunk = Annotated[
+    int,
+    typer.Option("--chunk", min=1, help="Crops computed together; more are quicker on a GPU."),
+]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ makes the problem so ill-conditioned that plain Adam crawls.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,6 +26,7 @@ from fixative.codecs.tiny import (
     tiny_decoder,
     tiny_encoder,
 )
+from fixative.training.chunks import ChunkSums, variances
 from fixative.training.codec_students import random_student, stage_outputs
 from fixative.training.crops import CropSampler, step_generator
 from fixative.training.loop import Losses, cosine_rate
@@ -41,12 +44,30 @@ CROP_SHAPES = ((8, 64), (2, 128))
 TEACHER_FED = 0.35
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What the teacher shows the student of some crops.
+
+    Attributes:
+        given: what the student's first layer is fed.
+        feed: what its later stages are fed, or None: what the stage before made of it.
+        wanted: the maps that its stages and, last, its output should give.
+    """
+
+    given: Tensor
+    feed: list[Tensor] | None
+    wanted: list[Tensor]
+
+
 class CodecDistillation(ABC):
     """What encoder and decoder distillation share: optimiser, schedule, checkpoint.
 
     Args:
         student: what is trained.
         crops: training pictures.
+        ends: the student's layers that end its stages.
+        output: name of the last term of the loss, that of the student's output.
+        output_weight: weight of that term; stages have 1.
         peak_rate: learning rate after warm-up.
         seed: of weights and crops.
         scale: processes, moving average, and how many times ``CROP_SHAPES`` crops a step takes.
@@ -57,15 +78,20 @@ class CodecDistillation(ABC):
         student: nn.Sequential,
         crops: CropSampler | ShardSampler,
         *,
+        ends: tuple[int, ...],
+        output: str,
+        output_weight: float = 1.0,
         peak_rate: float,
         seed: int,
         scale: Scale,
     ) -> None:
-        scale.team.require(min(count for count, _ in CROP_SHAPES) * scale.times, "crops a step")
+        scale.require(min(count for count, _ in CROP_SHAPES) * scale.times)
         self.student = channels_last(student).to(scale.team.device)
         self._crops, self._peak_rate, self._seed = crops, peak_rate, seed
         self._average, self._scale = MovingAverage(self.student, scale.average), scale
-        self._team = scale.team
+        self._team, self._ends = scale.team, ends
+        stages = {f"stage{i + 1}": 1.0 for i in range(len(ends))}
+        self._weights = {**stages, output: output_weight}
         # A kernel is preconditioned as one (out, in × 3 × 3) matrix; biases need none.
         kernels = [p for p in student.parameters() if p.dim() > 1]
         biases = [p for p in student.parameters() if p.dim() == 1]
@@ -79,18 +105,24 @@ class CodecDistillation(ABC):
         count *= self._scale.times
         self._crops.seek(step)
         pictures = self._crops.sample(count, size, step_generator(self._seed, step))
-        mine = pictures[self._team.share(count)].to(self._team.device)
-        with self._team.autocast():
-            errors = self.errors(mine.contiguous(memory_format=torch.channels_last), progress)
-        self._optimizer.zero_grad(set_to_none=True)
-        weight = len(mine) / count
-        (torch.stack(list(errors.values())).sum() * weight).backward()
-        self._team.add_gradients(self.student.parameters())
+        chunks = self._scale.chunks(count)
+        mine = self._team.mine(chunks)
+        with self._team.autocast(), torch.no_grad():
+            lessons = [self.lesson(self._placed(pictures[chunk]), progress) for chunk in mine]
+        wanted = [[maps.float() for maps in lesson.wanted] for lesson in lessons]
+        spreads = variances(wanted, len(chunks), self._team)
+        sums = ChunkSums(list(self.student.parameters()), self._team)
+        for chunk, lesson in zip(mine, lessons, strict=True):
+            with self._team.autocast():
+                errors = self._errors(lesson, spreads)
+            loss = torch.stack(list(errors.values())).sum()
+            sums.take(loss, errors, (chunk.stop - chunk.start) / count)
+        losses = sums.finish(len(chunks))
         for group in self._optimizer.param_groups:
             group["lr"] = cosine_rate(self._peak_rate, progress)
         self._optimizer.step()
         self._average.update(step)
-        return self._team.averaged(errors, weight)
+        return losses
 
     @property
     def result(self) -> nn.Sequential:
@@ -98,32 +130,38 @@ class CodecDistillation(ABC):
         return self._average.result
 
     @abstractmethod
-    def errors(self, pictures: Tensor, progress: float) -> dict[str, Tensor]:
-        """The terms of the loss by name."""
+    def lesson(self, pictures: Tensor, progress: float) -> Lesson:
+        """What the teacher shows of (B, 3, S, S) in [0, 1]; called without gradients."""
 
     def state(self) -> dict[str, Any]:
         return {
             "student": self.student.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "made_with": self._scale.identity(self._seed),
             **self._average.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
+        self._scale.check(self._seed, state)
         self.student.load_state_dict(state["student"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._average.load_state(state)
 
-    def _relative_errors(self, got: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
-        """Mean square error of each map as a share of the variance of what was wanted.
+    def _placed(self, pictures: Tensor) -> Tensor:
+        return pictures.to(self._team.device).contiguous(memory_format=torch.channels_last)
 
-        0 is perfect, 1 as good as the mean; the variance is that of the whole batch.
+    def _errors(self, lesson: Lesson, spreads: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The terms of the loss: mean square errors as shares of the spread of what was wanted.
+
+        0 is perfect, 1 as good as the mean; the spread is the variance in the whole batch.
         """
-        got = [maps.float() for maps in got]
-        spreads = self._team.variances([maps.float() for maps in wanted])
-        return [
-            F.mse_loss(a, b.float()) / spread.clamp_min(1e-6)
-            for a, b, spread in zip(got, wanted, spreads, strict=True)
-        ]
+        got = stage_outputs(self.student, lesson.given, self._ends, feed=lesson.feed)
+        return {
+            name: weight * (F.mse_loss(maps.float(), wanted.float()) / spread.clamp_min(1e-6))
+            for (name, weight), maps, wanted, spread in zip(
+                self._weights.items(), got, lesson.wanted, spreads, strict=True
+            )
+        }
 
 
 class EncoderDistillation(CodecDistillation):
@@ -143,15 +181,19 @@ class EncoderDistillation(CodecDistillation):
         sample = crops.sample(24, 96, torch.Generator().manual_seed(seed))
         student = random_student(tiny_encoder(latent_channels), teacher, sample, seed)
         self._teacher.to(scale.team.device)
-        super().__init__(student, crops, peak_rate=peak_rate, seed=seed, scale=scale)
+        super().__init__(
+            student,
+            crops,
+            ends=ENCODER_STAGE_ENDS,
+            output="latent",
+            peak_rate=peak_rate,
+            seed=seed,
+            scale=scale,
+        )
 
-    def errors(self, pictures: Tensor, progress: float) -> dict[str, Tensor]:
-        with torch.no_grad():
-            wanted = stage_outputs(self._teacher, pictures, ENCODER_STAGE_ENDS)
-        feed = wanted if progress < TEACHER_FED else None
-        got = stage_outputs(self.student, pictures, ENCODER_STAGE_ENDS, feed=feed)
-        names = [f"stage{i + 1}" for i in range(len(ENCODER_STAGE_ENDS))] + ["latent"]
-        return dict(zip(names, self._relative_errors(got, wanted), strict=True))
+    def lesson(self, pictures: Tensor, progress: float) -> Lesson:
+        wanted = stage_outputs(self._teacher, pictures, ENCODER_STAGE_ENDS)
+        return Lesson(pictures, wanted if progress < TEACHER_FED else None, wanted)
 
 
 class DecoderDistillation(CodecDistillation):
@@ -182,19 +224,20 @@ class DecoderDistillation(CodecDistillation):
         student = random_student(tiny_decoder(latent_channels), teacher_decoder, latents, seed)
         for network in (self._teacher_encoder, self._teacher, self._encoder):
             network.to(scale.team.device)
-        self._picture_weight = picture_weight
-        super().__init__(student, crops, peak_rate=peak_rate, seed=seed, scale=scale)
+        super().__init__(
+            student,
+            crops,
+            ends=DECODER_STAGE_ENDS,
+            output="picture",
+            output_weight=picture_weight,
+            peak_rate=peak_rate,
+            seed=seed,
+            scale=scale,
+        )
 
-    def errors(self, pictures: Tensor, progress: float) -> dict[str, Tensor]:
-        with torch.no_grad():
-            latents = self._teacher_encoder(pictures)
-            wanted = stage_outputs(self._teacher, latents, DECODER_STAGE_ENDS)
-            if progress >= TEACHER_FED:
-                latents = self._encoder(pictures)
-        feed = wanted if progress < TEACHER_FED else None
-        got = stage_outputs(self.student, latents, DECODER_STAGE_ENDS, feed=feed)
-        names = [f"stage{i + 1}" for i in range(len(DECODER_STAGE_ENDS))]
-        goal = wanted[-1] if feed is not None else pictures
-        *stages, picture = self._relative_errors(got, [*wanted[:-1], goal])
-        errors = dict(zip(names, stages, strict=True))
-        return {**errors, "picture": self._picture_weight * picture}
+    def lesson(self, pictures: Tensor, progress: float) -> Lesson:
+        latents = self._teacher_encoder(pictures)
+        wanted = stage_outputs(self._teacher, latents, DECODER_STAGE_ENDS)
+        if progress < TEACHER_FED:
+            return Lesson(latents, wanted, wanted)
+        return Lesson(self._encoder(pictures), None, [*wanted[:-1], pictures])

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from fixative.perceptual.lpips_map import LpipsMap
 from fixative.perceptual.map_network import WIDTHS, MapNetwork, random_map_network, unit_pair
+from fixative.training.chunks import ChunkSums
 from fixative.training.crops import CropSampler, step_generator
 from fixative.training.loop import Losses, cosine_rate
 from fixative.training.map_changes import (
@@ -66,7 +67,7 @@ class MapDistillation:
         seed: int = 0,
         scale: Scale = PLAIN,
     ) -> None:
-        scale.team.require(CROPS * scale.times + (encode is not None), "crops a step")
+        scale.require(CROPS * scale.times + (encode is not None))
         self._scale, self._team = scale, scale.team
         self.student = random_map_network(seed).to(self._team.device)
         self._average = MovingAverage(self.student, scale.average)
@@ -85,23 +86,24 @@ class MapDistillation:
     def train_step(self, step: int, progress: float) -> Losses:
         self._crops.seek(step)
         pictures, changed = self._batch(step_generator(self._seed, step))
-        mine = self._team.share(len(pictures))
-        copies = slice(mine.start * CHANGES, mine.stop * CHANGES)
-        weight = (mine.stop - mine.start) / len(pictures)
-        with self._team.autocast():
-            errors = self.errors(
-                pictures[mine].to(self._team.device), changed[copies].to(self._team.device)
-            )
-        self._optimizer.zero_grad(set_to_none=True)
-        loss = torch.stack([LOSS_WEIGHTS[name] * error for name, error in errors.items()]).sum()
-        (loss * weight).backward()
-        self._team.add_gradients(self._parameters)
+        chunks = self._scale.chunks(len(pictures))
+        sums = ChunkSums(self._parameters, self._team)
+        for chunk in self._team.mine(chunks):
+            copies = slice(chunk.start * CHANGES, chunk.stop * CHANGES)
+            with self._team.autocast():
+                errors = self.errors(
+                    pictures[chunk].to(self._team.device), changed[copies].to(self._team.device)
+                )
+            terms = [LOSS_WEIGHTS[name] * error for name, error in errors.items()]
+            share = (chunk.stop - chunk.start) / len(pictures)
+            sums.take(torch.stack(terms).sum(), errors, share)
+        losses = sums.finish(len(chunks))
         torch.nn.utils.clip_grad_norm_(self._parameters, 2.0)
         for group in self._optimizer.param_groups:
             group["lr"] = cosine_rate(self._peak_rate, progress)
         self._optimizer.step()
         self._average.update(step)
-        return self._team.averaged(errors, weight)
+        return losses
 
     @property
     def result(self) -> MapNetwork:
@@ -131,10 +133,12 @@ class MapDistillation:
             "guides": self.guides.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "bank": self._bank,
+            "made_with": self._scale.identity(self._seed),
             **self._average.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
+        self._scale.check(self._seed, state)
         self.student.load_state_dict(state["student"])
         self.guides.load_state_dict(state["guides"])
         self._optimizer.load_state_dict(state["optimizer"])

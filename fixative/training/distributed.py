@@ -1,4 +1,4 @@
-"""One training on several processes, which torchrun or accelerate launch started.
+"""One training on several processes, which torchrun started.
 
 Every process holds the same weights, draws the same batch from (seed, step), works on its share of
 it and adds what it found to what the others found; then all do the same update. So a checkpoint is
@@ -54,7 +54,7 @@ class Team:
         """This process's part of a list that all of them hold."""
         return things[self.share(len(things))]
 
-    def require(self, count: int, what: str) -> None:
+    def require(self, count: int, what: str, remedy: str) -> None:
         """Refuse a batch of which some process would get nothing.
 
         Raises:
@@ -63,7 +63,7 @@ class Team:
         if count < self.size:
             raise SettingError(
                 f"{what}: expected at least as many as there are processes ({self.size}), got "
-                f"{count}; raise {what}, or start fewer processes"
+                f"{count}; {remedy}, or start fewer processes"
             )
 
     def summed(self, tensor: Tensor) -> Tensor:
@@ -87,16 +87,6 @@ class Team:
         """The first process's tensor, for all, whatever rounding made of the others'."""
         return self.summed(tensor if self.main else torch.zeros_like(tensor))
 
-    def variances(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The variance of each tensor over what all processes hold of it, as ``Tensor.var``."""
-        if self.size == 1:
-            return [tensor.var() for tensor in tensors]
-        wide = [tensor.double() for tensor in tensors]
-        totals = self.summed(torch.stack([t.new_tensor([t.numel(), t.sum()]) for t in wide]))
-        means = totals[:, 1] / totals[:, 0]
-        spread = torch.stack([(t - m).square().sum() for t, m in zip(wide, means, strict=True)])
-        return list((self.summed(spread) / (totals[:, 0] - 1)).to(tensors[0].dtype))
-
     def facts(self) -> dict[str, str]:
         """What a checkpoint and a recipe must tell of it: nothing in float32, however many."""
         return {} if self.precision == "no" else {"precision": self.precision}
@@ -111,24 +101,29 @@ class Team:
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
+    def summed_all(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The sum over the processes of each of several tensors; one message for all."""
+        if self.size == 1:
+            return list(tensors)
+        total = self.summed(torch.cat([tensor.reshape(-1) for tensor in tensors]))
+        parts = total.split([tensor.numel() for tensor in tensors])
+        return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Make every parameter's gradient the sum over the processes; one message for all."""
+        """Make every parameter's gradient the sum over the processes."""
         if self.size == 1:
             return
         owners = [parameter for parameter in parameters if parameter.requires_grad]
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in owners]
-        total, place = self.summed(torch.cat([grad.reshape(-1) for grad in grads])), 0
-        for parameter in owners:
-            found = total[place : place + parameter.numel()]
-            parameter.grad = torch.empty_like(parameter).copy_(found.view_as(parameter))
-            place += parameter.numel()
+        for parameter, total in zip(owners, self.summed_all(grads), strict=True):
+            parameter.grad = torch.empty_like(parameter).copy_(total)
 
     def averaged(self, errors: dict[str, Tensor], weight: float) -> dict[str, float]:
         """Each process's errors, averaged by their weights, which sum to 1 over the processes."""
         together = torch.stack([error.detach() * weight for error in errors.values()])
         return dict(zip(errors, self.summed(together).tolist(), strict=True))
 
-    def same_everywhere(self, number: int, what: str) -> None:
+    def same_everywhere(self, number: int, what: str, remedy: str) -> None:
         """Stop all processes where they do not see the same.
 
         Raises:
@@ -139,10 +134,7 @@ class Team:
         seen = self.gathered(torch.tensor([float(number)], dtype=torch.float64), self.size).tolist()
         if len(set(seen)) != 1:
             told = ", ".join(f"{int(value)}" for value in seen)
-            raise SettingError(
-                f"{what}: the processes do not see the same ({told}); give --runs a folder that "
-                "every machine shares"
-            )
+            raise SettingError(f"{what}: the processes do not have the same ({told}); {remedy}")
 
 
 @dataclass(frozen=True)
@@ -158,6 +150,8 @@ class AcceleratedTeam(Team):
 
 
 ALONE = Team()
+#: What helps processes that do not find the same files.
+SHARED_FOLDER = "give --runs a folder that every machine shares"
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from fixative.training.shards import open_pictures
 
 
 def train_codec(
-    images: Path,
+    images: Path | str,
     teacher: Path,
     out: Path,
     *,
@@ -35,7 +35,7 @@ def train_codec(
     """Distil encoder, then decoder, and write both as bfloat16 into the folder ``out``.
 
     Args:
-        images: pictures, one folder a kind.
+        images: pictures, one folder a kind, or shards (see ``open_pictures``).
         teacher: a TAESD-format encoder file with its decoder beside it.
         out: folder of the two files.
         runs: folder of checkpoints; a started training goes on from there.

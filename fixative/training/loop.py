@@ -6,14 +6,18 @@ import logging
 import math
 import os
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 
-from fixative.training.distributed import ALONE, Team
+from fixative.training.distributed import ALONE, SHARED_FOLDER, Team
+
+#: After so many steps, and at the end, processes check that they hold the same.
+CHECK_EVERY = 100
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +65,10 @@ def run_training(
     main one saves, and all go on from what it saved.
 
     Raises:
-        SettingError: the processes do not find the same checkpoint.
+        SettingError: the processes do not find the same checkpoint, or computed something else.
     """
     first = _resume(recipe, settings.checkpoint)
-    team.same_everywhere(first, f"checkpoint {settings.checkpoint.name}, its step")
+    team.same_everywhere(first, f"checkpoint {settings.checkpoint.name}, its step", SHARED_FOLDER)
     step, saved_at = first, time.monotonic()
     try:
         while step < settings.steps:
@@ -72,6 +76,8 @@ def run_training(
             step += 1
             if on_step is not None:
                 on_step(step, settings.steps, losses)
+            if team.size > 1 and (step % CHECK_EVERY == 0 or step == settings.steps):
+                _check_replicas(recipe, step, team)
             if team.main and time.monotonic() - saved_at > settings.save_every_s:
                 save_checkpoint(recipe, step, settings.checkpoint)
                 saved_at = time.monotonic()
@@ -96,6 +102,29 @@ def _resume(recipe: Recipe, path: Path) -> int:
     recipe.load_state(saved["recipe"])
     log.info("resumed %s at step %d", path, saved["step"])
     return int(saved["step"])
+
+
+def _check_replicas(recipe: Recipe, step: int, team: Team) -> None:
+    """Refuse to go on with weights that are not those of the other processes."""
+    team.same_everywhere(
+        _checksum(recipe.state()),
+        f"weights after step {step}, their checksum",
+        "start processes on machines of one kind with the same packages, and give another --runs",
+    )
+
+
+def _checksum(found: Any, so_far: int = 0) -> int:
+    """Of every tensor in a recipe's state."""
+    if isinstance(found, torch.Tensor):
+        return zlib.crc32(found.detach().cpu().contiguous().numpy().tobytes(), so_far)
+    parts: list[Any] = []
+    if isinstance(found, dict):
+        parts = list(cast("dict[Any, Any]", found).values())
+    elif isinstance(found, (list, tuple)):
+        parts = list(cast("list[Any]", found))
+    for part in parts:
+        so_far = _checksum(part, so_far)
+    return so_far
 
 
 def cosine_rate(peak: float, progress: float, *, warmup: float = 0.02) -> float:

@@ -20,7 +20,7 @@ from fixative.training.shards import open_pictures
 
 
 def train_strength_map(
-    images: Path,
+    images: Path | str,
     out: Path,
     *,
     steps: int = 1800,
@@ -34,7 +34,8 @@ def train_strength_map(
     """Train the network, or go on from the checkpoint, and write the weights.
 
     Args:
-        images: pictures, one folder a kind; those held out for measuring are left out.
+        images: pictures, one folder a kind, or shards (see ``open_pictures``); those held out for
+            measuring are left out.
         out: the .safetensors file to write.
         steps: length of the training; 12 pairs of 192 pixels each (9 without an encoder).
         seed: of weights, crops and changes.

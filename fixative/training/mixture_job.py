@@ -90,7 +90,7 @@ def train_mixture(
         OtherTrainingError: the checkpoint is of other settings, pictures or codecs.
     """
     _check_counts(pictures, plan)
-    team.require(plan.crops, "pictures")
+    team.require(plan.crops, "pictures", "raise pictures")
     plan = replace(plan, made_of={**plan.made_of, **team.facts()})
     codecs, probe = _of_one_space(codecs, plan.start)
     if plan.start is not None:

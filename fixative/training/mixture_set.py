@@ -20,7 +20,7 @@ from fixative.codecs.base import Codec
 from fixative.errors import SettingError
 from fixative.mixture import SIDE
 from fixative.target import choose_target, latent_entropy
-from fixative.training.distributed import ALONE, Team
+from fixative.training.distributed import ALONE, SHARED_FOLDER, Team
 from fixative.training.pictures import PictureSource
 
 #: k-means runs, and steps of each: as tight as the ten runs of scikit-learn, which begin better.
@@ -181,7 +181,7 @@ def _encoded(
     team: Team,
 ) -> Tensor:
     kept = _kept(cache, made_of)
-    team.same_everywhere(int(kept is not None), "kept latents")
+    team.same_everywhere(int(kept is not None), "kept latents", SHARED_FOLDER)
     if kept is not None:
         return kept
     together = team.gathered(

@@ -51,15 +51,6 @@ class MovingAverage(Generic[Network]):
         return {} if self._averaged is None else {"averaged": self._averaged.state_dict()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a checkpoint.
-
-        Raises:
-            SettingError: it was made with an average and this training keeps none, or the reverse.
-        """
-        if (self._averaged is None) == ("averaged" in state):
-            raise SettingError(
-                "average: the checkpoint was made with another choice; give the same --average, or "
-                "another folder (--runs)"
-            )
+        """Take up a checkpoint of a training that keeps an average too, or neither."""
         if self._averaged is not None:
             self._averaged.load_state_dict(state["averaged"])

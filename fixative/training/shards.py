@@ -1,7 +1,8 @@
 """Training pictures as tar shards (webdataset), of which only a few are in memory at a time.
 
 Which shards a step draws from depends on the step and the seed only, and so does what is drawn: a
-training goes on from a checkpoint without reading anything again, on any number of processes.
+training goes on from a checkpoint with the pictures that it would have had, without reading those
+before, on any number of processes.
 """
 
 from __future__ import annotations
@@ -10,27 +11,23 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fixative.errors import ImageError, SettingError
+from fixative.errors import ImageError
 from fixative.training.crops import CropSampler, load_picture, random_crop
+from fixative.training.shard_folder import INDEX, KIND, ShardFolder, is_address, webdataset
 from fixative.training.splits import training_pictures
-
-INDEX = "index.json"
-#: Key, in a shard, of a picture's kind; the picture's own key is its file's ending.
-KIND = "kind"
 
 
 class ShardSampler:
     """Draws crops from shards as ``CropSampler`` does from a folder.
 
     Args:
-        folder: of ``pack_shards``.
+        folder: of ``pack_shards``, or the address of one (``s3://bucket/shards``).
         hold: how many shards are drawn from at a time; their pictures are in memory.
         turn: after so many steps the oldest of them gives way to the next.
         short_side: larger pictures are shrunk so that their short side is this, in pixels.
@@ -42,16 +39,16 @@ class ShardSampler:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | str,
         *,
         hold: int = 2,
         turn: int = 100,
         short_side: int = 640,
         seed: int = 0,
     ) -> None:
-        self._folder, self._turn = folder, turn
+        self._folder, self._turn = ShardFolder(folder), turn
         self._short_side, self._seed = short_side, seed
-        self._shards = _read_index(folder)
+        self._shards = self._folder.index()
         self._hold = min(hold, len(self._shards))
         self._held: dict[int, list[tuple[str, Tensor]]] = {}
         self.seek(0)
@@ -107,22 +104,28 @@ class ShardSampler:
 
     def _read(self, number: int) -> list[tuple[str, Tensor]]:
         shard = self._shards[number]
-        path = self._folder / shard["file"]
         found = [
             (kind, load_picture(io.BytesIO(data), short_side=self._short_side))
-            for kind, data in _records(path)
+            for kind, data in self._folder.records(shard["file"])
         ]
         if len(found) != sum(shard["kinds"].values()):
             raise ImageError(
-                f"training shards: {path} holds {len(found)} pictures, its index says "
+                f"training shards: {shard['file']} holds {len(found)} pictures, its index says "
                 f"{sum(shard['kinds'].values())}; pack the shards again"
             )
         return found
 
 
-def open_pictures(folder: Path, *, seed: int = 0) -> CropSampler | ShardSampler:
-    """Training pictures in a folder: shards where it has an index of them, else picture files."""
-    return ShardSampler(folder, seed=seed) if (folder / INDEX).is_file() else CropSampler(folder)
+def open_pictures(folder: Path | str, *, seed: int = 0) -> CropSampler | ShardSampler:
+    """Training pictures in a folder: shards where it has an index of them, else picture files.
+
+    Args:
+        folder: either, or the address of a folder of shards (``s3://bucket/shards``).
+        seed: of the shards' order.
+    """
+    if is_address(folder) or Path(folder, INDEX).is_file():
+        return ShardSampler(folder, seed=seed)
+    return CropSampler(Path(folder))
 
 
 def pack_shards(images: Path, out: Path, *, per_shard: int = 256, seed: int = 0) -> int:
@@ -163,46 +166,13 @@ def pack_shards(images: Path, out: Path, *, per_shard: int = 256, seed: int = 0)
 
 def _write_shard(path: Path, chosen: list[tuple[str, Path]], start: int) -> None:
     partial = path.with_suffix(".partial")
-    with _webdataset().TarWriter(str(partial), mtime=0) as writer:
+    with webdataset().TarWriter(str(partial), mtime=0) as writer:
         for number, (kind, picture) in enumerate(chosen, start):
             ending = picture.suffix.lower().lstrip(".")
             writer.write(
                 {"__key__": f"{number:09d}", ending: picture.read_bytes(), KIND: kind.encode()}
             )
     os.replace(partial, path)
-
-
-def _records(path: Path) -> Generator[tuple[str, bytes], None, None]:
-    """Kind and bytes of every picture of a shard, in order."""
-    if not path.is_file():
-        raise ImageError(f"training shards: no file {path}, which the index names; bring it back")
-    for sample in _webdataset().WebDataset([str(path)], shardshuffle=False):
-        kind = sample.pop(KIND).decode()
-        (data,) = (value for key, value in sample.items() if not key.startswith("__"))
-        yield kind, data
-
-
-def _read_index(folder: Path) -> list[dict[str, Any]]:
-    try:
-        found = json.loads((folder / INDEX).read_text("utf-8"))["shards"]
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        raise ImageError(
-            f"training shards: {folder / INDEX} is no index of shards; make one with "
-            "fixative train shards"
-        ) from error
-    if not found:
-        raise ImageError(f"training shards: {folder / INDEX} names no shard; pack them again")
-    return found
-
-
-def _webdataset() -> Any:
-    try:
-        import webdataset  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise SettingError(
-            "training shards need webdataset; pip install 'fixative[distributed]'"
-        ) from error
-    return webdataset
 
 
 def _below(high: int, generator: torch.Generator) -> int:

@@ -79,7 +79,7 @@ class TestbedTraining:
         *,
         team: Team = ALONE,
     ) -> None:
-        team.require(recipe.batch, "batch")
+        team.require(recipe.batch, "batch", "raise batch")
         self.recipe, self._data, self._team = recipe, data, team
         words = (*data.words(), *NEW_WORDS)
         torch.manual_seed(recipe.seed)

@@ -63,7 +63,7 @@ class MixtureTraining:
         made_of: Mapping[str, Any] | None = None,
         team: Team = ALONE,
     ) -> None:
-        team.require(recipe.batch, "batch")
+        team.require(recipe.batch, "batch", "raise batch")
         self._team = team
         self._codecs, self._data, self._targets = codecs, data, targets
         self._periods, self.recipe, self._made_of = periods, recipe, dict(made_of or {})

@@ -132,7 +132,7 @@ def run_command(command: str, python: Path) -> int:
     folder, *arguments = {
         "demo": (Path.cwd(), "-m", "fixative.demo", "--out", str(CHECKOUT / "demo")),
         # Processes share the tests; more than four would only wait for the servers' tests.
-        "test": (CHECKOUT, "-m", "pytest", "-n", "auto", "--maxprocesses=4", "--dist=loadgroup"),
+        "test": (CHECKOUT, "-m", "pytest", "-n", "auto", "--maxprocesses=4"),
     }[command]
     return subprocess.run([str(python), *map(str, arguments)], cwd=folder, check=False).returncode
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,32 +37,20 @@ def browser() -> Generator[Browser]:
         yield running
 
 
-#: What is driven by one process only, the longest first: each has servers that tests share.
-SERVERS = ("comfyui", "webui")
-#: Set in the processes that ``pytest -n`` starts.
-IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
-if IN_PARALLEL:  # as many processes as cores compute already; torch is not loaded yet
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def pytest_configure(config: pytest.Config) -> None:
+    """As many processes as cores compute already: those that ``-n`` starts take a thread each."""
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests in the browser come last: its pages take processor time as long as they are open.
-
-    Where processes share the work, those of a server stay together, and are begun first.
-    """
+    """Tests in the browser come last: its pages take processor time as long as they are open."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-    if not IN_PARALLEL:
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    order = {name: place for place, name in enumerate(SERVERS)}
-    items.sort(key=lambda item: order.get(_group(item), len(order)))
 
 
-def _group(item: pytest.Item) -> str:
-    folder = item.path.parent.name
-    if folder == "webui":
-        return "webui"
-    if folder in ("host", "browser") or item.get_closest_marker("host") is not None:
-        return "comfyui"
-    return item.path.name
+@pytest.hookimpl(optionalhook=True)  # only pytest-xdist knows it
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Processes that ``-n`` starts take whole files, and the tests of a server whole."""
+    from tests.sharing import ServersWhole
+
+    return ServersWhole(config, log)

@@ -6,16 +6,17 @@ from pathlib import PurePosixPath
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-#: Folders whose tests drive one server, by the name of that server.
-SERVERS = {"host": "comfyui", "browser": "comfyui", "webui": "webui"}
+#: Folders whose tests share servers.
+TOGETHER = ("host", "browser", "webui")
 
 
 class ServersWhole(LoadScopeScheduling):
-    """A process takes a file at a time, or all tests of a server; most tests first.
+    """A process takes a file at a time, or all tests of such a folder; most tests first.
 
-    So each server is started by one process only, and the long ones are not begun last.
+    So servers are not started again and again, and what takes long is not begun last.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = PurePosixPath(nodeid.split("::")[0])
-        return SERVERS.get(file.parent.name, file.name)
+        folder = file.parent.name
+        return folder if folder in TOGETHER else file.name

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fixative.batch import FileResult
+from fixative.batch.memory import KEEP_FREED, inherited
 from fixative.cli.console import BAD_INPUT, INTERRUPTED, messages, results, say
 from fixative.cli.folder_progress import folder_progress
 from fixative.cli.request import Request
@@ -69,7 +70,8 @@ def run_on_ray(request: Request, options: FleetOptions) -> int:
                 say(console, f"failed: {row.error}")
             bar.update(task, completed=tally.count, total=found)
 
-        with redirect_stdout(sys.stderr):  # Ray prints there what it has to say
+        # Ray prints on stdout what it has to say; workers on this machine inherit.
+        with redirect_stdout(sys.stderr), inherited(KEEP_FREED):
             summary = run_fleet(order, on_row=on_row)
     left = summary.found - tally.count if summary.interrupted else None
     print_tally(results(), tally, summary.skipped, not_done=left, table=False)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from fixative.batch.memory import KEEP_FREED
 from fixative.errors import FixativeError, SettingError
 from fixative.fleet.job import FleetRequest, Job
 from fixative.fleet.rows import FleetRow
@@ -150,7 +149,6 @@ def protected_rows(job: Job, tasks: TaskList) -> Generator[FleetRow, None, None]
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=1,
-            runtime_env={"env_vars": dict(KEEP_FREED)},
             compute=pool,
             fn_constructor_kwargs={"job": job, "listed": tasks.parts[0]},
         )

@@ -65,7 +65,7 @@ class ExtrasPage:
         """Run over uploaded files; what the host says of the last picture."""
         self._open("#mode_extras", "Batch Process")
         place = self.page.locator("#extras_image_batch")
-        upload(place, self.webui, paths)
+        upload(place, paths)
         return self._generate()
 
     def shot(self, name: str) -> None:

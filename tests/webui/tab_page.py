@@ -54,7 +54,7 @@ class TabPage:
     def give(self, field: str, *files: Path) -> None:
         """Drop files on a field, and wait until the page knows of them."""
         place = self.page.locator(f"#fixative_{field}").first
-        upload(place, self.webui, files)
+        upload(place, files)
 
     def write(self, field: str, text: str) -> None:
         """Write into a field."""

@@ -87,7 +87,7 @@ def test_chunks_add_up_to_the_batch_in_any_order() -> None:
             loss = layer(x[i : i + 1]).square().mean()
             sums.take(loss, {"loss": loss}, 1 / 7)
         losses = sums.finish(7)
-        assert losses["loss"] == pytest.approx(float(layer(x).square().mean()), rel=1e-5)
+        assert losses["loss"] == pytest.approx(layer(x).square().mean().item(), rel=1e-5)
         assert layer.weight.grad is not None
         found.append(layer.weight.grad.clone())
     assert torch.equal(found[0], found[1])

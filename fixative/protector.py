@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,13 @@ from fixative.images import check_images
 from fixative.metrics import pull
 from fixative.mixture import Mixture, require_family
 from fixative.perceptual import VisibilityMap, load_visibility_map
-from fixative.protections.base import Proposal, Protection, measure_change
+from fixative.protections.base import (
+    Proposal,
+    Protected,
+    Protection,
+    checked_pairs,
+    measure_change,
+)
 from fixative.steps import (
     AssignedPictures,
     PictureReport,
@@ -101,14 +108,31 @@ class Protector(Protection):
         targets = self.mixture.target_latents.to(before.device)[choice.index]
         return pull(after, before, targets).cpu()
 
+    def protect_many(
+        self, pictures: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None
+    ) -> list[Protected]:
+        """As ``Protection.protect_many``; the codec gets all the 512 × 512 copies at once.
+
+        A picture whose group or target is a near tie may come out otherwise than alone.
+        """
+        pairs = checked_pairs(pictures, masks)
+        copies = torch.cat([working_copies(image) for image, _ in pairs])
+        chosen, factors = self._chosen(copies, together=len(copies))
+        proposal = Proposal(chosen.perturbation, factors, chosen.assigned.details())
+        return [self._finish(image, proposal.of(i), mask) for i, (image, mask) in enumerate(pairs)]
+
     def _propose(self, images: Tensor) -> Proposal:
         chosen, factors = self._chosen(images)
         return Proposal(chosen.perturbation, factors, chosen.assigned.details())
 
-    def _chosen(self, images: Tensor) -> tuple[TargetPerturbation, Tensor | None]:
+    def _chosen(
+        self, images: Tensor, *, together: int = 1
+    ) -> tuple[TargetPerturbation, Tensor | None]:
         """Each picture's perturbation, and the map's factors on it where there is one."""
         copies = working_copies(images).to(self.codec.device)  # once for all steps
-        assigned = assign_pictures(copies, self.codec, self.mixture, target=self.settings.target)
+        assigned = assign_pictures(
+            copies, self.codec, self.mixture, target=self.settings.target, together=together
+        )
         chosen = self._perturbation(assigned)
         factors = None
         if self._visibility is not None and self.strength > 0:

@@ -130,6 +130,7 @@ def assign_pictures(
     mixture: Mixture,
     *,
     target: str = AUTO,
+    together: int = 1,
     on_picture: PictureCallback | None = None,
 ) -> AssignedPictures:
     """Encode each picture once; find its group and its target.
@@ -139,6 +140,8 @@ def assign_pictures(
         codec: encodes the 512 copies; its family must be the mixture's.
         mixture: the learnt perturbations.
         target: ``auto`` (by entropy) or a target's name.
+        together: copies that the codec gets at a time. One by one a batch equals its singles
+            bit for bit; together, a picture whose group or target is a near tie may differ.
         on_picture: called with the number of pictures encoded; may raise, to stop.
 
     Raises:
@@ -149,10 +152,12 @@ def assign_pictures(
     check_images(images)
     require_family(mixture, codec.family, codec.latent_channels)
     pieces: list[Tensor] = []
-    for copy in working_copies(images):
-        pieces.append(codec.encode(copy[None]))
+    encoded = 0
+    for copies in working_copies(images).split(together):
+        pieces.append(codec.encode(copies))
+        encoded += len(copies)
         if on_picture is not None:
-            on_picture(len(pieces))
+            on_picture(encoded)
     latents = torch.cat(pieces)
     nearest = assign(latents, mixture.centroids)
     choice = choose_target(latents, mixture.target_entropies, mixture.target_names, target=target)

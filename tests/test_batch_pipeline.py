@@ -91,6 +91,48 @@ def test_pixels_in_memory_are_bounded(tmp_path: Path) -> None:
     assert AHEAD < 12
 
 
+def test_what_is_ready_is_protected_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    todo, usual, batches = jobs(tmp_path, 9), Protector.protect_many, []
+    save_photo(tmp_path / "4.png", 70, 50, seed=4)
+
+    def noted(self: Protector, pictures: list[object], *arguments: object) -> object:
+        batches.append(len(pictures))
+        time.sleep(0.05)  # the reading thread goes ahead
+        return usual(self, pictures, *arguments)  # type: ignore[arg-type]
+
+    protector = toy_protector()
+    alone = [finished.output for finished in Here(Pipeline(protector, FileOptions())).run(todo)]
+    monkeypatch.setattr(Protector, "protect_many", noted)
+    again = [Job(job.task, job.seen, replace=True) for job in todo]
+    pipeline = Pipeline(protector, FileOptions(batch=3))
+    together = list(Here(pipeline).run(again))
+    assert [finished.job for finished in together] == again
+    assert [_bytes(finished) for finished in together] == [stamp.sha256 for stamp in alone if stamp]
+    assert max(batches) == 3
+
+
+def test_one_of_a_batch_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    todo, refused = jobs(tmp_path, 7), []
+    (tmp_path / "3.png").write_bytes(b"no picture")
+
+    def full(self: Protector, pictures: list[object], *arguments: object) -> object:
+        refused.append(len(pictures))
+        raise MemoryError
+
+    monkeypatch.setattr(Protector, "protect_many", full)
+    done = list(Here(Pipeline(toy_protector(), FileOptions(batch=4))).run(todo))
+    assert [bool(finished.result.error) for finished in done] == [n == 3 for n in range(7)]
+    assert refused
+
+
+def _bytes(finished: Finished) -> str | None:
+    return finished.output.sha256 if finished.output else None
+
+
 def test_room_is_waited_for() -> None:
     room, entered = Room(10), threading.Event()
     room.take(8)

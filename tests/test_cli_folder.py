@@ -77,6 +77,7 @@ def test_filters(tmp_path: Path, models: Models) -> None:
     [
         (["--device", "toaster"], "device: 'toaster' cannot be used here"),
         (["--workers", 0], "workers: expected 1 or more, got 0"),
+        (["--batch", 0], "batch: expected 1 or more, got 0"),
         (["--exclude", "a["], "exclude: the pattern 'a['"),
         (["--results", "in/001.png"], "exists already|is one of the inputs"),
     ],
@@ -95,6 +96,16 @@ def test_mistakes(
     assert result.exit_code == 2
     assert any(part in result.output for part in words.split("|")), result.output
     assert files(tmp_path) == before
+
+
+def test_batches_change_nothing_but_the_time(tmp_path: Path, models: Models) -> None:
+    fill(tmp_path / "in", 5)
+    save_photo(tmp_path / "in/other.png", 70, 50)
+    assert protect(tmp_path, models).exit_code == 0
+    alone = files(tmp_path / "out")
+    together = protect(tmp_path, models, "--overwrite", "--out", tmp_path / "b", "--batch", 3)
+    assert together.exit_code == 0, together.output
+    assert files(tmp_path / "b") == alone
 
 
 def test_options_of_folders_without_one(tmp_path: Path, models: Models) -> None:

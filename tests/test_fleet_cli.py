@@ -27,6 +27,7 @@ MISTAKES = {
     "a check here": (["in"], ["--check"], "--check: is for --engine ray"),
     "a mask": (["in"], [*RAY, "--mask", "in/a.png"], "--mask: does not work with --engine ray"),
     "a device": (["in"], [*RAY, "--device", "cuda"], "--device cuda: workers of --engine ray take"),
+    "a batch": (["in"], [*RAY, "--batch", "2"], "--batch: workers of --engine ray encode one by"),
     "a report": (["in"], [*RAY, "--json", "r.json"], "--results tells what became of each"),
     "two folders": (["in", "two"], RAY, "expected one folder or picture, got 2"),
     "no workers": (["in"], [*RAY, "--workers", "0"], "workers: expected 1 or more, got 0"),

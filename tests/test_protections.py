@@ -105,6 +105,22 @@ def test_same_input_same_bits_and_a_batch_equals_its_singles(make: Maker) -> Non
 
 
 @pytest.mark.parametrize("make", ALL)
+def test_many_of_any_sizes_come_out_as_alone(make: Maker) -> None:
+    pictures = [drawn_picture(33, 47, seed=1), drawn_picture(60, 40, seed=2)]
+    half = torch.zeros(1, 1, 60, 40)
+    half[..., 20:] = 1
+    masks = [None, half]
+    protection = make(8.0)
+    many = protection.protect_many(pictures, masks)
+    for picture, mask, result in zip(pictures, masks, many, strict=True):
+        alone = protection.protect(picture, mask=mask)
+        assert torch.equal(result.image, alone.image)
+        assert torch.equal(result.strength_map, alone.strength_map)
+        assert len(result.reports) == 1
+        assert result.reports[0].max_change == alone.reports[0].max_change
+
+
+@pytest.mark.parametrize("make", ALL)
 def test_mask_leaves_what_it_covers(make: Maker) -> None:
     picture = drawn_picture(96, 120)
     mask = torch.zeros(1, 1, 96, 120)
@@ -136,6 +152,17 @@ def test_bad_masks_are_refused() -> None:
         RandomNoise().protect(picture, mask=torch.ones(1, 1, 8, 16))
     with pytest.raises(ImageError, match="mask: expected values"):
         RandomNoise().protect(picture, mask=torch.full((1, 1, 16, 16), 2.0))
+
+
+@pytest.mark.parametrize("make", [named("noise"), named("mixture:off")])
+def test_bad_pictures_among_many_are_refused(make: Maker) -> None:
+    picture, protection = drawn_picture(16, 16), make(8.0)
+    with pytest.raises(ImageError, match=r"expected \(1, 3, H, W\) each"):
+        protection.protect_many([picture, torch.cat([picture, picture])])
+    with pytest.raises(ImageError, match="masks: expected one for each of 2, got 1"):
+        protection.protect_many([picture, picture], [None])
+    with pytest.raises(ImageError, match="mask: expected shape"):
+        protection.protect_many([picture], [torch.ones(1, 1, 8, 16)])
 
 
 @pytest.mark.parametrize("strength", [-1, 33, float("nan")])

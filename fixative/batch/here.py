@@ -12,7 +12,7 @@ import torch
 from fixative.batch.job import Finished, Job
 from fixative.batch.pipeline import Pipeline
 
-#: Jobs that are begun at a time.
+#: Jobs that are begun at a time, besides the others of a batch.
 OUTSTANDING = 4
 
 
@@ -34,7 +34,7 @@ class Here:
         """
         jobs: Queue[Job | None] = Queue()
         told: Queue[Finished] = Queue()
-        begun = 0
+        begun, most = 0, OUTSTANDING + self._pipeline.options.batch - 1
         with _running(self._pipeline, jobs, told):
             for item in items:
                 if not isinstance(item, Job):
@@ -42,7 +42,7 @@ class Here:
                     continue
                 jobs.put(item)
                 begun += 1
-                while begun >= OUTSTANDING or not told.empty():
+                while begun >= most or not told.empty():
                     yield told.get()
                     begun -= 1
             for _ in range(begun):

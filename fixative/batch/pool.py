@@ -28,7 +28,8 @@ from fixative.pictures.naming import shown
 
 #: Workers that may die one after the other with nothing done in between.
 MOST_DEATHS = 8
-#: Jobs that a worker has at a time: one in each stage and some that wait.
+#: Jobs that a worker has at a time, besides the others of a batch: one in each stage and some that
+#: wait.
 OUTSTANDING = 4
 
 
@@ -53,6 +54,7 @@ class Pool:
     def __init__(self, choice: EngineChoice, options: FileOptions, workers: int) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._choice, self._options = choice, options
+        self._outstanding = OUTSTANDING + options.batch - 1
         self._told: Queue[tuple[_Worker, Finished | Exception | None]] = Queue()
         self._workers: list[_Worker] = []
         self._suspects: list[Job] = []
@@ -155,7 +157,7 @@ class Pool:
 
     def _free(self) -> _Worker | None:
         worker = min(self._workers, key=lambda worker: len(worker.jobs))
-        return worker if len(worker.jobs) < OUTSTANDING else None
+        return worker if len(worker.jobs) < self._outstanding else None
 
     def _hand(self, worker: _Worker, job: Job) -> None:
         worker.jobs[_key(job)] = job

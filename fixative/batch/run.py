@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from fixative.batch.plan import FileTask
 from fixative.errors import FixativeError, ImageError
@@ -42,6 +43,7 @@ class FileOptions:
         mask: (H, W) uint8 for pictures of that size, 255 = protect, 0 = leave; None for all.
         measure_pull: measure the pull after saving; costs two encodes a picture.
         limits: the largest picture that is read.
+        batch: pictures of folders whose copies are encoded together, at most.
     """
 
     output: OutputFormat = field(default_factory=lambda: OUTPUT_FORMATS["png"])
@@ -49,6 +51,7 @@ class FileOptions:
     mask: Pixels | None = None
     measure_pull: bool = False
     limits: ReadLimits = DEFAULT_LIMITS
+    batch: int = 1
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def protect_file(task: FileTask, protector: Protector, options: FileOptions) -> 
     start = time.perf_counter()
     refuse_existing(task.output, overwrite=options.overwrite)
     picture = read_picture(task.source, limits=options.limits)
-    protected = protect_picture(picture, protector, options)
+    [protected] = protect_pictures([picture], protector, options)
     pixels = images_to_pixels(protected.image)
     saved = write_picture(
         picture, pixels, task.output, output=options.output, overwrite=options.overwrite
@@ -174,22 +177,31 @@ def check_writable(folder: Path) -> None:
     (folder / ".fixative-trial").unlink()
 
 
-def protect_picture(picture: Picture, protector: Protector, options: FileOptions) -> Protected:
-    """Protect a picture, inside the mask where there is one.
+def protect_pictures(
+    pictures: Sequence[Picture], protector: Protector, options: FileOptions
+) -> list[Protected]:
+    """Protect pictures of any sizes together, inside the mask where there is one.
 
     Raises:
-        ImageError: the mask is of another size.
+        ImageError: the mask is of another size than a picture.
     """
+    masks = [_mask_of(picture, options) for picture in pictures]
+    images = [picture.images() for picture in pictures]
+    if len(pictures) == 1:
+        return [protector.protect(images[0], mask=masks[0])]
+    return protector.protect_many(images, masks)
+
+
+def _mask_of(picture: Picture, options: FileOptions) -> Tensor | None:
     if options.mask is None:
-        return protector.protect(picture.images())
+        return None
     height, width = options.mask.shape
     if (width, height) != picture.size:
         raise ImageError(
             f"{shown(picture.path)}: is {picture.size[0]} x {picture.size[1]} pixels, but the "
             f"mask is {width} x {height}; give a mask of the picture's size"
         )
-    mask = pixels_to_images(options.mask[..., None])
-    return protector.protect(picture.images(), mask=mask)
+    return pixels_to_images(options.mask[..., None])
 
 
 def cautions(change: Change, strength: float, options: FileOptions) -> tuple[str, ...]:

@@ -103,6 +103,12 @@ def protect(
             "--workers", help="Processes for folders; if not given, one a core, or one on a GPU."
         ),
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch", help="Pictures of folders encoded together (1; on a GPU more may be faster)."
+        ),
+    ] = None,
     lines: Annotated[
         str | None,
         typer.Option(
@@ -153,6 +159,7 @@ def protect(
             filters=Filters(tuple(include or ()), tuple(exclude or ())),
             workers=workers,
             lines=None if lines is None else Path(lines),
+            batch=batch,
         )
         fleet = FleetOptions(tuple(inputs), out, lines, address, check)
         if engine is EngineName.ray:

@@ -91,6 +91,8 @@ def _refuse_local_options(request: Request) -> None:
             raise SettingError(f"{name}: does not work with --engine ray; leave it out{hint}")
     if request.engine.device != "cpu":
         raise SettingError(f"--device {request.engine.device}: workers of --engine ray take cores")
+    if request.batch is not None:
+        raise SettingError("--batch: workers of --engine ray encode one by one; leave it out")
     if len(request.inputs) != 1:
         raise SettingError(
             f"--engine ray: expected one folder or picture, got {len(request.inputs)}; "

@@ -62,7 +62,7 @@ def run_folders(request: Request, options: FileOptions) -> int:
         OSError: the output folder cannot be written to; no picture was begun.
     """
     run, listing = _Run(), _listing(request, options)
-    _check_targets(request, listing)
+    _check_targets(request, options, listing)
     tasks = (found for found in listing if isinstance(found, FileTask))
     first = list(islice(tasks, WORTH_WORKERS))
     with stopping() as stop:
@@ -85,9 +85,11 @@ def _listing(request: Request, options: FileOptions) -> Listing:
     return Listing(request.inputs, request.out, output=options.output, filters=request.filters)
 
 
-def _check_targets(request: Request, listing: Listing) -> None:
+def _check_targets(request: Request, options: FileOptions, listing: Listing) -> None:
     if request.workers is not None and request.workers < 1:
         raise SettingError(f"workers: expected 1 or more, got {request.workers}")
+    if options.batch < 1:
+        raise SettingError(f"batch: expected 1 or more, got {options.batch}")
     for path in (request.report, request.lines):
         if path is not None and listing.is_input(path):
             refuse_existing(path, overwrite=request.overwrite, inputs=(path,))

@@ -79,6 +79,7 @@ def _refuse_folder_options(request: Request) -> None:
         "--include": bool(request.filters.include),
         "--exclude": bool(request.filters.exclude),
         "--workers": request.workers is not None,
+        "--batch": request.batch is not None,
         "--results": request.lines is not None,
     }
     names = [name for name, given in asked.items() if given]
@@ -94,6 +95,7 @@ def _options(request: Request) -> FileOptions:
         mask=None if request.mask is None else read_mask(request.mask, limits=limits),
         measure_pull=request.report is not None,
         limits=limits,
+        batch=1 if request.batch is None else request.batch,
     )
 
 

@@ -11,7 +11,7 @@ from fixative.batch.filters import Filters
 
 @dataclass(frozen=True)
 class Request:
-    """Names as on the command line; ``filters``, ``workers`` and ``lines`` are for folders."""
+    """Names as on the command line; the last four are for folders."""
 
     inputs: tuple[Path, ...]
     out: Path
@@ -24,3 +24,4 @@ class Request:
     filters: Filters = field(default_factory=Filters)
     workers: int | None = None
     lines: Path | None = None
+    batch: int | None = None

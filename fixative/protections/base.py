@@ -6,6 +6,7 @@ No method can break range, budget or shape, because the last word is the base cl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,6 +74,12 @@ class Proposal:
     factors: Tensor | None = None
     details: list[dict[str, Any]] | None = None
 
+    def of(self, i: int) -> Proposal:
+        """What is wanted for picture ``i`` alone."""
+        factors = None if self.factors is None else self.factors[i : i + 1]
+        details = None if self.details is None else self.details[i : i + 1]
+        return Proposal(self.perturbation[i : i + 1], factors, details)
+
 
 class Protection(ABC):
     """A method that adds a bounded perturbation to pictures.
@@ -110,9 +117,27 @@ class Protection(ABC):
         """
         check_images(images)
         mask = None if mask is None else _checked_mask(mask, images)
-        proposal = self._propose(images)
+        return self._finish(images, self._propose(images), mask)
+
+    def protect_many(
+        self, pictures: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None
+    ) -> list[Protected]:
+        """Protect pictures of any sizes; each comes out as alone.
+
+        Args:
+            pictures: (1, 3, H, W) in [0, 1] each, H and W as they come.
+            masks: (1, 1, H, W) in [0, 1] or None each; 1 = protect.
+
+        Raises:
+            ImageError: pictures or masks are not of that form.
+        """
+        pairs = checked_pairs(pictures, masks)
+        return [self.protect(images, mask=mask) for images, mask in pairs]
+
+    def _finish(self, images: Tensor, proposal: Proposal, mask: Tensor | None) -> Protected:
+        """Range, budget and mask have the last word on what a method proposes."""
         pieces = [
-            _apply(images[i], _at(proposal, i), None if mask is None else mask[i], self.epsilon)
+            _apply(images[i], proposal.of(i), None if mask is None else mask[i], self.epsilon)
             for i in range(len(images))
         ]
         image = torch.stack([piece[0] for piece in pieces])
@@ -187,9 +212,24 @@ def _apply(
     return enforce_budget(image, wanted, epsilon), factors, cut_share(wanted, epsilon)
 
 
-def _at(proposal: Proposal, i: int) -> Proposal:
-    factors = None if proposal.factors is None else proposal.factors[i : i + 1]
-    return Proposal(proposal.perturbation[i : i + 1], factors)
+def checked_pairs(
+    pictures: Sequence[Tensor], masks: Sequence[Tensor | None] | None
+) -> list[tuple[Tensor, Tensor | None]]:
+    """Single pictures (1, 3, H, W), each with its mask (1, 1, H, W) or None.
+
+    Raises:
+        ImageError: pictures or masks are not of that form, or not as many.
+    """
+    masks = [None] * len(pictures) if masks is None else masks
+    if len(masks) != len(pictures):
+        raise ImageError(f"masks: expected one for each of {len(pictures)}, got {len(masks)}")
+    pairs: list[tuple[Tensor, Tensor | None]] = []
+    for image, mask in zip(pictures, masks, strict=True):
+        check_images(image)
+        if len(image) != 1:
+            raise ImageError(f"pictures: expected (1, 3, H, W) each, got {tuple(image.shape)}")
+        pairs.append((image, None if mask is None else _checked_mask(mask, image)))
+    return pairs
 
 
 def _checked_mask(mask: Tensor, images: Tensor) -> Tensor:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from fixative.codecs.base import Codec
 from fixative.mixture import Mixture
 from fixative.perceptual import VisibilityMap
 from fixative.protections.ablated import MAP, TARGET, settings_of
-from fixative.protections.base import Proposal, Protection
+from fixative.protections.base import Proposal, Protected, Protection
 from fixative.protections.iterative import AttackStep, OnAttackStep
 from fixative.protections.method import Method, Request
 from fixative.protections.refine import MOST_STEPS, Refinement, RefineSettings
@@ -46,6 +48,12 @@ class RefinedMixture(Protector):
     ) -> None:
         super().__init__(codec, mixture, settings, visibility=visibility)
         self._steps, self._on_step = RefineSettings(steps), on_step
+
+    def protect_many(
+        self, pictures: Sequence[Tensor], masks: Sequence[Tensor | None] | None = None
+    ) -> list[Protected]:
+        """One by one: the descent is at each picture's own size."""
+        return Protection.protect_many(self, pictures, masks)
 
     def _propose(self, images: Tensor) -> Proposal:
         start, factors = self._chosen(images)

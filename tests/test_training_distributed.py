@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from fixative.cli import app
 from fixative.errors import SettingError
+from fixative.threads import one_thread
 from fixative.training.distributed import ALONE, Team, joined_team
 from fixative.training.loop import LoopSettings, run_training
 from tests.training_fleet import (
@@ -27,7 +28,6 @@ from tests.training_fleet import (
     STEPS,
     cut_of,
     made_small,
-    one_thread,
     prepare,
     strength_map,
     train,

@@ -182,17 +182,6 @@ def whole_mixture(folder: Path, team: Team, checkpoint: Path) -> dict[str, Any]:
     return {"told": told, "tensors": {"centroids": made.centroids, "shared": made.shared}}
 
 
-@contextlib.contextmanager
-def one_thread() -> Generator[None, None, None]:
-    """As torchrun has it: the bits depend on the threads of a process."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def main(folder: Path) -> None:
     """Everything on this team: from nothing, and one from what one process began."""
     with joined_team() as team:

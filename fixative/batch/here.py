@@ -7,10 +7,9 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from queue import Queue
 
-import torch
-
 from fixative.batch.job import Finished, Job
 from fixative.batch.pipeline import Pipeline
+from fixative.threads import one_thread
 
 #: Jobs that are begun at a time, besides the others of a batch.
 OUTSTANDING = 4
@@ -52,13 +51,11 @@ class Here:
 @contextmanager
 def _running(pipeline: Pipeline, jobs: Queue[Job | None], told: Queue[Finished]) -> Generator[None]:
     """The pipeline in a thread; what it has begun when the block ends is finished."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     thread = threading.Thread(target=pipeline.run, args=(jobs.get, told.put), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        jobs.put(None)
-        thread.join()
-        torch.set_num_threads(threads)
+    with one_thread():
+        thread.start()
+        try:
+            yield
+        finally:
+            jobs.put(None)
+            thread.join()

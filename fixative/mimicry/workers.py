@@ -25,6 +25,7 @@ from fixative.mimicry.rows import MimicryRow, Task
 from fixative.mimicry.settings import MimicrySettings
 from fixative.mimicry.tools import ToolSource
 from fixative.mimicry.workshop import Stopped, Workshop
+from fixative.threads import one_thread
 
 OnRow = Callable[[Task, MimicryRow], None]
 #: Told what is being done of a task, a step and how many there are.
@@ -127,17 +128,6 @@ def pool(
         crew.stop()
         messages.close()
         messages.cancel_join_thread()
-
-
-@contextmanager
-def one_thread() -> Generator[None]:
-    """Compute with one thread inside the block: sums of several come in another order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Worker:
